@@ -1,0 +1,86 @@
+"""params.yaml, the only place where a number is chosen, read strictly."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from condensation.core.errors import InputError, one_of
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def read_params(path: Path) -> dict[str, Any]:
+    """The file as plain values (YAML 1.2, DVC's dialect: ``5e-4`` is a number and ``no`` a word)."""
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; run from the project's root or name it with --params") from None
+    except YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(tree, dict):
+        raise InputError(f"{path} must hold sections, got {type(tree).__name__}")
+    return tree
+
+
+def at(tree: Mapping[str, Any], dotted: str) -> Any:
+    """The value under a dotted key; InputError naming the key and what lies there instead."""
+    value: Any = tree
+    walked: list[str] = []
+    for key in dotted.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            place = ".".join(walked) or "params.yaml"
+            known = map(str, value) if isinstance(value, Mapping) else []
+            raise one_of(f"key {key!r} in {place}; parameter", dotted, known)
+        value = value[key]
+        walked.append(key)
+    return value
+
+
+def override(tree: Mapping[str, Any], dotted: str, text: str) -> dict[str, Any]:
+    """A copy of ``tree`` with the value under ``dotted`` replaced by ``text`` read as YAML; the key must exist."""
+    at(tree, dotted)
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise InputError(f"{dotted}: {text!r} is not a YAML value") from None
+    copy: dict[str, Any] = json.loads(json.dumps(tree))
+    *parents, last = dotted.split(".")
+    target = copy
+    for key in parents:
+        target = target[key]
+    target[last] = value
+    return copy
+
+
+def section(tree: Mapping[str, Any], dotted: str, model: type[SectionT]) -> SectionT:
+    """The section under a dotted key as a checked model; InputError names the key, the value and what is allowed."""
+    return check(at(tree, dotted), model, dotted)
+
+
+def check(values: Any, model: type[SectionT], name: str) -> SectionT:
+    """``values`` as ``model``; unknown, missing and mistyped keys are one InputError each, joined."""
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise InputError("; ".join(_explain(dict(e), model, name) for e in error.errors())) from None
+
+
+def _explain(error: dict[str, Any], model: type[BaseModel], name: str) -> str:
+    key = ".".join([name, *map(str, error["loc"])])
+    if error["type"] == "extra_forbidden":
+        return f"{key} is unknown; allowed in {name}: {', '.join(sorted(model.model_fields)) or 'nothing'}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    return f"{key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -1,0 +1,92 @@
+"""Results as numbers with their spread: what the judge and the stages write and the report reads."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy import stats
+
+
+class Record(BaseModel):
+    """A JSON record between stages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spread(Record):
+    """Mean, sample standard deviation and 95 % interval (Student's t) of n values; the last two are None for n = 1."""
+
+    mean: float
+    std: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Spread":
+        """The spread of independent values."""
+        x = np.asarray(values, np.float64)
+        if len(x) < 2:
+            return Spread(mean=float(x.mean()), std=None, ci_low=None, ci_high=None, n=len(x))
+        half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+        mean = float(x.mean())
+        return Spread(mean=mean, std=float(x.std(ddof=1)), ci_low=mean - half, ci_high=mean + half, n=len(x))
+
+
+class Cost(Record):
+    """What work took: wall seconds, CPU seconds of all threads, peak resident memory in MiB."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+
+
+class CondensedSeed(Record):
+    """One condensed set of a cell: its seed, digest and cost (a teacher's share included), and its tracking run."""
+
+    seed: int
+    sha256: str
+    cost: Cost
+    teacher_seconds: float
+    run_id: str | None
+
+
+class CondensedCell(Record):
+    """What the condense stage writes beside the sets of one dataset x method x images per class."""
+
+    dataset: str
+    method: str
+    images_per_class: int
+    seeds: list[CondensedSeed]
+    hardware: str
+
+
+class Judgement(Record):
+    """One network trained on one set and scored on test data: accuracies in percent."""
+
+    set_seed: int
+    network_seed: int
+    accuracy: float
+    accuracy_per_class: list[float]
+    train_accuracy: float
+    seconds: float
+    curve: list[float]
+
+
+class JudgedCell(Record):
+    """What the evaluate stage writes for one dataset x method x images per class under one protocol."""
+
+    dataset: str
+    method: str
+    images_per_class: int | None
+    label_kind: str
+    protocol: str
+    network: str
+    judgements: list[Judgement]
+    cost: Cost
+    hardware: str
+
+    def set_means(self) -> dict[int, float]:
+        """Mean accuracy of each set over its networks, by the set's seed: the independent units of an interval."""
+        seeds = sorted({j.set_seed for j in self.judgements})
+        return {s: float(np.mean([j.accuracy for j in self.judgements if j.set_seed == s])) for s in seeds}

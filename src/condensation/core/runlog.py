@@ -1,0 +1,80 @@
+"""RunLog: what a method says while it works, and where it left off when it was stopped."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from condensation.core.files import read_npz, write_npz
+
+State = Mapping[str, np.ndarray]
+
+
+class RunLog:
+    """Metrics, progress with an estimate, and checkpoints of one run of one method.
+
+    ``RunLog()`` alone is a complete null object: nothing is printed, kept on disk or tracked.
+    """
+
+    def __init__(
+        self,
+        label: str = "",
+        *,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 20.0,
+        on_metrics: Callable[[int, Mapping[str, float]], None] | None = None,
+        show: bool = False,
+    ) -> None:
+        self.history: list[dict[str, float]] = []
+        self.figures: dict[str, np.ndarray] = {}
+        self._label, self._show, self._on_metrics = label, show, on_metrics
+        self._path, self._interval = checkpoint, checkpoint_seconds
+        self._saved = self._printed = time.monotonic()
+        self._first: tuple[int, float] | None = None
+
+    def metrics(self, step: int, **values: float) -> None:
+        """Record values of one step (an epoch, an iteration): to MLflow and to the cell's CSV."""
+        plain = {name: float(value) for name, value in values.items()}
+        self.history.append({"step": step, **plain})
+        if self._on_metrics:
+            self._on_metrics(step, plain)
+
+    def figure(self, name: str, images: np.ndarray) -> None:
+        """Keep a picture as an artifact of the run: uint8 (h, w, 3) or (h, w)."""
+        self.figures[name] = images
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Say how far the work is; prints at most every 5 seconds, with the time left."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (done, now)
+        if not self._show or (now - self._printed < 5 and done < total):
+            return
+        self._printed = now
+        first_done, first_time = self._first
+        left = (now - first_time) / max(done - first_done, 1) * (total - done)
+        estimate = f"about {left:.0f} s left" if done > first_done and done < total else ""
+        parts = [f"{self._label}: {done}/{total}", note, estimate]
+        print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
+
+    def checkpoint(self, state: Callable[[], State], *, now: bool = False) -> None:
+        """Save ``state()`` when the last save is 20 s old (or ``now``). Call it only where the state is whole."""
+        if self._path is None or (not now and time.monotonic() - self._saved < self._interval):
+            return
+        history = np.array(json.dumps(self.history))
+        write_npz(self._path, {**state(), "_history": history})
+        self._saved = time.monotonic()
+
+    def resume(self) -> dict[str, np.ndarray] | None:
+        """The arrays of the last checkpoint, or None to start anew; restores the metrics' history too."""
+        if self._path is None or not self._path.exists():
+            return None
+        state = read_npz(self._path)
+        self.history = json.loads(str(state.pop("_history")[()]))
+        for row in self.history:
+            if self._on_metrics:
+                self._on_metrics(int(row["step"]), {k: v for k, v in row.items() if k != "step"})
+        return state

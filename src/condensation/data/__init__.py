@@ -1,0 +1,1 @@
+"""Where images come from: embedded, downloaded, a folder or zip, arrays."""

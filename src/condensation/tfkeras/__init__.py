@@ -1,0 +1,1 @@
+"""Everything that needs TensorFlow and Keras."""
