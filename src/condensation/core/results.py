@@ -42,23 +42,36 @@ class Cost(Record):
 
 
 class CondensedSeed(Record):
-    """One condensed set of a cell: its seed, digest and cost (a teacher's share included), and its tracking run."""
+    """One condensed set of a cell: its seed, digest and cost (its teacher's seconds apart)."""
 
     seed: int
     sha256: str
     cost: Cost
     teacher_seconds: float
-    run_id: str | None
+
+
+class TaughtSeeds(Record):
+    """What the teachers of a data set took, in seconds, and their accuracy on validation data, by seed."""
+
+    dataset: str
+    seconds: dict[str, float]
+    validation_accuracy: dict[str, float]
+    hardware: str
 
 
 class CondensedCell(Record):
-    """What the condense stage writes beside the sets of one dataset x method x images per class."""
+    """What the condense stage writes beside the sets of one dataset x method x images per class.
+
+    versions: of the libraries that did the work, by name. commit: of the code, with " (dirty)" where it was edited.
+    """
 
     dataset: str
     method: str
     images_per_class: int
     seeds: list[CondensedSeed]
     hardware: str
+    versions: dict[str, str] = {}
+    commit: str | None = None
 
 
 class Judgement(Record):
@@ -74,7 +87,11 @@ class Judgement(Record):
 
 
 class JudgedCell(Record):
-    """What the evaluate stage writes for one dataset x method x images per class under one protocol."""
+    """What the evaluate stage writes for one dataset x method x images per class under one protocol.
+
+    images_per_class: None for the whole training set. class_names: in the order of the labels; empty when not known.
+    versions, commit: as for a CondensedCell.
+    """
 
     dataset: str
     method: str
@@ -85,6 +102,9 @@ class JudgedCell(Record):
     judgements: list[Judgement]
     cost: Cost
     hardware: str
+    class_names: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+    commit: str | None = None
 
     def set_means(self) -> dict[int, float]:
         """Mean accuracy of each set over its networks, by the set's seed: the independent units of an interval."""
