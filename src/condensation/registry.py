@@ -1,22 +1,40 @@
 """Tables of strings: which module holds a method; imported on demand, so that two frameworks never meet."""
 
 from importlib import import_module
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import one_of
-from condensation.core.images import ImageSet
-from condensation.core.runlog import RunLog
+
+
+class Entry(NamedTuple):
+    """Where a method lives and whether it asks the ``teach`` stage for the teacher of its seed."""
+
+    module: str
+    teacher: bool = False
+
 
 METHODS = {
-    "random": "condensation.selection.random",
-    "herding": "condensation.selection.herding",
-    "k_center": "condensation.selection.k_center",
-    "gradient_matching": "condensation.pytorch.methods.gradient_matching",
-    "mps2u": "condensation.tfkeras.methods.mps2u",
+    "random": Entry("condensation.selection.random"),
+    "herding": Entry("condensation.selection.herding", teacher=True),
+    "k_center": Entry("condensation.selection.k_center", teacher=True),
+    "gradient_matching": Entry("condensation.pytorch.methods.gradient_matching"),
+    "mps2u": Entry("condensation.tfkeras.methods.mps2u"),
 }
+
+
+class Condense(Protocol):
+    """The function of a method.
+
+    ``(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset``, and
+    ``teacher: Path``, the folder of its seed's teacher, where the method's entry asks for one.
+    """
+
+    def __call__(self, *args: object, **kwargs: object) -> CondensedDataset:
+        """A condensed set of ``images_per_class`` images for each class of ``train``."""
+        ...
 
 
 @runtime_checkable
@@ -24,16 +42,11 @@ class Method(Protocol):
     """What a method's module holds."""
 
     Params: type[BaseModel]
-
-    def condense(
-        self, train: ImageSet, *, images_per_class: int, params: BaseModel, seed: int, log: RunLog
-    ) -> CondensedDataset:
-        """A condensed set of ``images_per_class`` images for each class of ``train``."""
-        ...
+    condense: Condense
 
 
-def module_name(method: str) -> str:
-    """The module of a method; InputError for an unknown one."""
+def entry(method: str) -> Entry:
+    """The table's line of a method; InputError for an unknown one."""
     if method not in METHODS:
         raise one_of("method", method, METHODS)
     return METHODS[method]
@@ -41,6 +54,6 @@ def module_name(method: str) -> str:
 
 def method_module(method: str) -> Method:
     """Import a method's module, and with it the one framework that it needs."""
-    module = import_module(module_name(method))
+    module = import_module(entry(method).module)
     assert isinstance(module, Method), f"{module} lacks Params or condense"
     return module

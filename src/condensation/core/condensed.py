@@ -108,6 +108,21 @@ class CondensedDataset:
             None if soft_labels is None else np.ascontiguousarray(soft_labels[order]),
         )
 
+    @staticmethod
+    def of_selection(
+        train: ImageSet, chosen: np.ndarray, *, method: str, images_per_class: int, seed: int, params: BaseModel
+    ) -> "CondensedDataset":
+        """The real images at the positions ``chosen``, int (n,), unchanged."""
+        return CondensedDataset.build(
+            train,
+            train.pixels(chosen),
+            train.labels[chosen],
+            method=method,
+            images_per_class=images_per_class,
+            seed=seed,
+            params=params,
+        )
+
     def __len__(self) -> int:
         return len(self.images)
 

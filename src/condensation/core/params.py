@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -19,6 +19,7 @@ class Section(BaseModel):
 
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def read_params(path: Path) -> dict[str, Any]:
@@ -66,21 +67,33 @@ def override(tree: Mapping[str, Any], dotted: str, text: str) -> dict[str, Any]:
 
 def section(tree: Mapping[str, Any], dotted: str, model: type[SectionT]) -> SectionT:
     """The section under a dotted key as a checked model; InputError names the key, the value and what is allowed."""
-    return check(at(tree, dotted), model, dotted)
+    checked: SectionT = check(at(tree, dotted), model, dotted)
+    return checked
 
 
-def check(values: Any, model: type[SectionT], name: str) -> SectionT:
-    """``values`` as ``model``; unknown, missing and mistyped keys are one InputError each, joined."""
+def seeds(tree: Mapping[str, Any]) -> list[int]:
+    """The seeds of the condensed sets, one set for each."""
+    found: list[int] = check(at(tree, "seeds"), list[Seed], "seeds")
+    if len(set(found)) != len(found) or not found:
+        raise InputError(f"seeds are {found}: name at least one, each once")
+    return found
+
+
+def check(values: Any, kind: Any, name: str) -> Any:
+    """``values`` as ``kind``, strictly; unknown, missing and mistyped keys make one InputError."""
     try:
-        return model.model_validate_json(json.dumps(values))
+        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError("; ".join(_explain(dict(e), model, name) for e in error.errors())) from None
+        raise InputError("; ".join(_explain(dict(e), kind, name) for e in error.errors())) from None
 
 
-def _explain(error: dict[str, Any], model: type[BaseModel], name: str) -> str:
-    key = ".".join([name, *map(str, error["loc"])])
+def _explain(error: dict[str, Any], kind: Any, name: str) -> str:
+    *parents, last = [name, *map(str, error["loc"])]
+    key = ".".join([*parents, last])
     if error["type"] == "extra_forbidden":
-        return f"{key} is unknown; allowed in {name}: {', '.join(sorted(model.model_fields)) or 'nothing'}"
+        fields = getattr(kind, "model_fields", {}) if len(parents) == 1 else {}
+        known = f"; allowed in {name}: {', '.join(sorted(fields)) or 'nothing'}" if len(parents) == 1 else ""
+        return f"{key} is unknown{known}"
     if error["type"] == "missing":
         return f"{key} is missing"
     return f"{key} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

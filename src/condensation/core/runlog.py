@@ -34,6 +34,9 @@ class RunLog:
         self._path, self._interval = checkpoint, checkpoint_seconds
         self._saved = self._printed = time.monotonic()
         self._first: tuple[int, float] | None = None
+        self._start = (time.perf_counter(), time.process_time())
+        self.spent_before = (0.0, 0.0)
+        """Wall and CPU seconds of the interrupted runs that this one goes on from."""
 
     def metrics(self, step: int, **values: float) -> None:
         """Record values of one step (an epoch, an iteration): to MLflow and to the cell's CSV."""
@@ -64,8 +67,12 @@ class RunLog:
         """Save ``state()`` when the last save is 20 s old (or ``now``). Call it only where the state is whole."""
         if self._path is None or (not now and time.monotonic() - self._saved < self._interval):
             return
-        history = np.array(json.dumps(self.history))
-        write_npz(self._path, {**state(), "_history": history})
+        spent = (time.perf_counter() - self._start[0], time.process_time() - self._start[1])
+        kept = {
+            "_history": np.array(json.dumps(self.history)),
+            "_spent": np.array([before + now for before, now in zip(self.spent_before, spent, strict=True)]),
+        }
+        write_npz(self._path, {**state(), **kept})
         self._saved = time.monotonic()
 
     def resume(self) -> dict[str, np.ndarray] | None:
@@ -74,6 +81,8 @@ class RunLog:
             return None
         state = read_npz(self._path)
         self.history = json.loads(str(state.pop("_history")[()]))
+        wall, cpu = state.pop("_spent").tolist()
+        self.spent_before = (wall, cpu)
         for row in self.history:
             if self._on_metrics:
                 self._on_metrics(int(row["step"]), {k: v for k, v in row.items() if k != "step"})

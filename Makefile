@@ -1,0 +1,70 @@
+# Two commands do everything on a fresh machine with Python 3.11, make and git: `make repro` and `make test`.
+PYTHON ?= python3.11
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export DO_NOT_TRACK := true
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
+PYTEST := $(BIN)/pytest -q
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lock init repro ui report lint format test test-core test-pipeline test-pytorch test-tfkeras clean
+
+help: ## list every target
+	@grep -hE '^[a-zA-Z_.-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+venv: .venv/.installed ## make the virtual environment from requirements.lock
+
+mlflow.db: | .venv/.installed
+	$(BIN)/condense init
+
+init: mlflow.db ## create the tracking database, before anything runs in parallel
+
+repro: .venv/.installed mlflow.db ## everything: data, methods, judge, report (what is up to date is not run again)
+	$(BIN)/dvc repro
+	@$(BIN)/condense comparison
+
+report: .venv/.installed ## build the comparison from the metrics files and print it
+	$(BIN)/condense report
+	@$(BIN)/condense comparison
+
+ui: mlflow.db ## the MLflow UI on http://127.0.0.1:5000
+	$(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db --default-artifact-root mlartifacts --host 127.0.0.1 --port 5000
+
+lint: .venv/.installed ## ruff, mypy and the rules of who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) tests/pipeline/test_imports.py
+
+test: test-core test-pipeline test-pytorch test-tfkeras ## all tests, one process for each framework
+
+test-core: .venv/.installed ## tests of core, data and selection
+	$(PYTEST) tests/core
+
+test-pipeline: .venv/.installed ## tests of stages, report, command line and DVC
+	$(PYTEST) tests/pipeline
+
+test-pytorch: .venv/.installed ## tests of everything in PyTorch
+	$(PYTEST) tests/pytorch
+
+test-tfkeras: .venv/.installed ## tests of everything in TensorFlow
+	$(PYTEST) tests/tfkeras
+
+format: .venv/.installed ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what can be made again: checkpoints, single runs and caches of tools
+	rm -rf .condense runs .mypy_cache .ruff_cache .pytest_cache
+
+lock: ## write requirements.lock anew from pyproject.toml (names and versions only)
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --upgrade setuptools '.[dev]'
+	.venv-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude condensation > requirements.lock
+	rm -rf .venv-lock

@@ -1,0 +1,232 @@
+"""The command line: parses and calls a stage, nothing else."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from condensation.core.errors import InputError, one_of
+from condensation.core.params import override, read_params, seeds
+from condensation.stages.layout import Cell, Layout
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Condense data sets, judge what comes out, compare. Any parameter of params.yaml can be set by its name: "
+    "--seeds '[0]', --judge.standard.epochs 20; in `run`, a method's own by its bare name: --iterations 20.",
+)
+OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+Dataset = Annotated[str, typer.Option(help="digits, mnist, fashionmnist, svhn, cifar10, cifar100, or your own")]
+MethodName = Annotated[str, typer.Option("--method", help="a method of the table in registry.py")]
+ImagesPerClass = Annotated[int, typer.Option(help="condensed images of each class")]
+ParamsFile = Annotated[Path, typer.Option("--params", help="the parameters' file")]
+Root = Annotated[Path, typer.Option(help="the folder that holds data/, models/ and reports/")]
+DEFAULT, HERE = Path("params.yaml"), Path()
+
+
+def overrides(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """(name, value text) of ``--name value`` and ``--name=value``."""
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("--"):
+            raise InputError(f"{argument!r} belongs to no option; parameters are given as --name value")
+        name, equals, text = argument[2:].partition("=")
+        value = text if equals else next(rest, None)
+        if value is None:
+            raise InputError(f"--{name} needs a value")
+        yield name.replace("-", "_"), value
+
+
+def parameters(ctx: typer.Context, path: Path, method: str | None = None) -> dict[str, Any]:
+    """params.yaml with the overrides of the command line; a bare name is looked for in the method's section first."""
+    tree = read_params(path)
+    for name, value in overrides(ctx.args):
+        own = tree.get("methods", {}).get(method) or {}
+        head = name.split(".")[0]
+        if head not in own and head not in tree:
+            raise one_of("parameter", name, {*own, *tree})
+        tree = override(tree, f"methods.{method}.{name}" if head in own else name, value)
+    return tree
+
+
+@app.command(context_settings=OPEN)
+def fetch(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
+    """Bring a data set to data/raw: embedded, from CONDENSATION_DATA, or downloaded with checksums."""
+    from condensation.stages.fetch import data_root, fetch
+
+    fetch(dataset, data_root=data_root(), raw=Layout(root).raw(dataset))
+
+
+@app.command(context_settings=OPEN)
+def prepare(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
+    """Split a raw data set into train, validation and test."""
+    from condensation.core.params import section
+    from condensation.stages.prepare import PrepareParams, prepare
+
+    layout = Layout(root)
+    chosen = section(parameters(ctx, params), "prepare", PrepareParams)
+    prepare(dataset, raw=layout.raw(dataset), out=layout.prepared(dataset), params=chosen)
+
+
+@app.command(context_settings=OPEN)
+def teach(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
+    """Train the teachers that methods ask for, one for each seed."""
+    from condensation.stages.teach import teach
+
+    tree = parameters(ctx, params)
+    teach(Layout(root), tree, dataset, seeds(tree))
+
+
+@app.command(context_settings=OPEN)
+def condense(
+    ctx: typer.Context,
+    dataset: Dataset,
+    method: MethodName,
+    images_per_class: ImagesPerClass,
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Run a method on prepared data, once for each seed."""
+    from condensation.stages.condense import condense
+    from condensation.tracking import tracker
+
+    tree = parameters(ctx, params, method)
+    layout = Layout(root)
+    condense(layout, tree, Cell(dataset, method, images_per_class), seeds(tree), tracker(HERE))
+
+
+@app.command(context_settings=OPEN)
+def evaluate(
+    ctx: typer.Context,
+    dataset: Dataset,
+    method: Annotated[str | None, typer.Option(help="a method; leave out for the whole training set")] = None,
+    images_per_class: Annotated[int | None, typer.Option(help="condensed images of each class")] = None,
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Judge condensed sets, or the whole training set: fresh networks, scored on test data."""
+    from condensation.stages.evaluate import evaluate, evaluate_whole
+    from condensation.tracking import tracker
+
+    tree = parameters(ctx, params, method)
+    layout = Layout(root)
+    if method is None:
+        evaluate_whole(layout, tree, dataset)
+    elif images_per_class is None:
+        raise InputError("--images-per-class is missing; with --method it says which sets to judge")
+    else:
+        evaluate(layout, tree, Cell(dataset, method, images_per_class), seeds(tree), tracker(HERE))
+
+
+@app.command(context_settings=OPEN)
+def report(
+    ctx: typer.Context,
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Build reports/comparison.md, .html, .csv and figures from the metrics files alone."""
+    from condensation.stages.report import build, planned
+
+    tree = parameters(ctx, params)
+    build(Layout(root), planned(tree) if root == HERE else [])
+
+
+@app.command()
+def comparison(root: Root = HERE) -> None:
+    """Print the comparison and where its page lies."""
+    from condensation.stages.report import show
+
+    show(Layout(root))
+
+
+@app.command(context_settings=OPEN)
+def run(
+    ctx: typer.Context,
+    dataset: Dataset,
+    method: MethodName,
+    images_per_class: ImagesPerClass,
+    judge: Annotated[bool, typer.Option(help="judge the sets, and random sets of the same size")] = True,
+    params: ParamsFile = DEFAULT,
+    root: Root = Path("runs"),
+) -> None:
+    """Everything for one method outside the pipeline: fetch, prepare, teach, condense, evaluate, compare."""
+    from condensation.stages.run import run
+
+    tree = parameters(ctx, params, method)
+    run(Layout(root), tree, Cell(dataset, method, images_per_class), judged=judge)
+
+
+@app.command()
+def show(file: Annotated[Path, typer.Argument(help="a condensed set")]) -> None:
+    """Print where a condensed set comes from and what it holds."""
+    from condensation.core.condensed import CondensedDataset
+
+    condensed = CondensedDataset.load(file)
+    names = condensed.provenance.class_names
+    counts = {names[label]: int((condensed.labels == label).sum()) for label in range(len(names))}
+    low, high = float(condensed.images.min()), float(condensed.images.max())
+    print(json.dumps(condensed.provenance.model_dump(mode="json"), indent=2))
+    print(json.dumps({"images": list(condensed.images.shape), "pixels": [low, high], "counts": counts}, indent=2))
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="a condensed set")],
+    to: Annotated[str, typer.Option(help="folder or npz")] = "folder",
+    out: Annotated[Path | None, typer.Option(help="where to; beside the file by default")] = None,
+) -> None:
+    """Write what ImageFolder, Keras or numpy read without a line of our code."""
+    from condensation import load
+
+    if to not in ("folder", "npz"):
+        raise one_of("export form", to, ["folder", "npz"])
+    condensed = load(file)
+    if to == "folder":
+        print(condensed.export_folder(out or file.with_suffix("")))
+    else:
+        print(condensed.export_npz(out or file.with_suffix(".plain.npz")))
+
+
+@app.command()
+def init() -> None:
+    """Create the tracking database, before anything runs in parallel; mark runs whose process is gone as killed."""
+    from condensation.tracking import tracker
+
+    tracker(HERE)
+
+
+def main() -> None:
+    """Exit status: 0 done, 1 a failure, 2 a person's mistake, 130 stopped; a traceback only with --debug."""
+    from condensation.stages.process import keep_freed_memory, stop_on_sigterm
+
+    keep_freed_memory()
+    stop_on_sigterm()
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        sys.exit(app(args=arguments, prog_name="condense", standalone_mode=False))
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    except TyperException as error:
+        fail(f"{error.format_message()} (--help shows what is allowed)", 2, error, debug=debug)
+    except InputError as error:
+        fail(str(error), 2, error, debug=debug)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        fail("stopped; the same command goes on from here", 130, error, debug=False)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        fail(f"failed: {type(error).__name__}: {reason} (--debug shows where)", 1, error, debug=debug)
+
+
+def fail(message: str, status: int, error: BaseException, *, debug: bool) -> None:
+    """One sentence on stderr and the exit status."""
+    if debug:
+        raise error
+    print(f"condense: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,24 @@
+"""random: images drawn uniformly from each class; the floor that every method must beat."""
+
+import numpy as np
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.randomness import generator
+from condensation.core.runlog import RunLog
+
+
+class Params(Section):
+    """No choices."""
+
+
+def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
+    """Draw ``images_per_class`` images of each class without replacement."""
+    rng = generator(seed, "random")
+    chosen = np.concatenate(
+        [rng.choice(train.indices_of(label), images_per_class, replace=False) for label in range(train.classes)]
+    )
+    return CondensedDataset.of_selection(
+        train, chosen, method="random", images_per_class=images_per_class, seed=seed, params=params
+    )

@@ -1,0 +1,152 @@
+"""condense: run one method on the training split, once for each seed, tracked and resumable."""
+
+import csv
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel
+
+from condensation import registry
+from condensation.core.condensed import CondensedDataset, check_request
+from condensation.core.errors import InputError
+from condensation.core.files import file_digest, read_json, write_json, write_text
+from condensation.core.images import ImageSet
+from condensation.core.params import section
+from condensation.core.results import CondensedCell, CondensedSeed, TaughtSeeds
+from condensation.core.runlog import RunLog
+from condensation.stages.grid import write_grid
+from condensation.stages.layout import Cell, Layout
+from condensation.stages.process import Meter, digest_of, hardware
+from condensation.tracking import Run, Tracker
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made, checked before any long work."""
+
+    cell: Cell
+    train: ImageSet
+    train_md5: str
+    method: registry.Method
+    params: BaseModel
+
+
+def order(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> Order:
+    """Read and check everything that a cell needs; InputError names what cannot be used."""
+    registry.entry(cell.method)
+    path = layout.prepared(cell.dataset) / "train.npz"
+    train = ImageSet.load(path, cell.dataset)
+    check_request(train, cell.images_per_class)
+    method = registry.method_module(cell.method)
+    params = section(tree, f"methods.{cell.method}", method.Params)
+    return Order(cell, train, file_digest(path, "md5"), method, params)
+
+
+def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int], tracker: Tracker) -> Path:
+    """Make the sets of a cell, ``seed-<s>.npz`` and ``.png``, its record and its curves; returns the sets' folder.
+
+    Work that was interrupted goes on: finished seeds are kept, the unfinished one resumes from its checkpoint.
+    """
+    job = order(layout, tree, cell)
+    made = [condense_seed(layout, job, seed, tracker) for seed in seeds]
+    folder = layout.condensed(cell)
+    for seed, work in zip(seeds, made, strict=True):
+        for name in ("set.npz", "set.png"):
+            target = folder / f"seed-{seed}{Path(name).suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(work / name, target)
+    records = [CondensedSeed.model_validate(read_json(work / "record.json")) for work in made]
+    record = CondensedCell(**asdict(cell), seeds=records, hardware=hardware())
+    write_json(layout.metrics("condense", cell), record.model_dump(mode="json"))
+    write_text(layout.curves(cell), "".join(_merge([(work / "curves.csv").read_text() for work in made])))
+    shutil.rmtree(layout.work(*cell.path.parts))
+    return folder
+
+
+def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Path:
+    """Make one set in its work folder, or find it finished there; record.json is written last and means finished."""
+    cell = job.cell
+    teacher = layout.teacher(cell.dataset, seed) if registry.entry(cell.method).teacher else None
+    key = digest_of(job.params.model_dump(mode="json"), job.train.sha256, _teacher_digest(teacher))
+    work = layout.work(*cell.path.parts, f"seed-{seed}-{key}")
+    if (work / "record.json").exists():
+        return work
+    work.mkdir(parents=True, exist_ok=True)
+    tags = {
+        "dataset": cell.dataset,
+        "method": cell.method,
+        "images_per_class": str(cell.images_per_class),
+        "seed": str(seed),
+        "data_md5": job.train_md5,
+    }
+    with tracker.run(f"{cell} seed {seed}", {**asdict(cell), "seed": seed, **job.params.model_dump()}, tags) as run:
+        run.dataset(job.train.images, job.train.labels, name=cell.dataset, digest=job.train_md5)
+        _make(layout, job, seed, teacher, work, run)
+    return work
+
+
+def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Path, run: Run) -> None:
+    log = RunLog(
+        f"{job.cell} seed {seed}",
+        checkpoint=work / "checkpoint.npz",
+        on_metrics=run.metrics,
+        show=True,
+    )
+    make = partial(job.method.condense, job.train, images_per_class=job.cell.images_per_class, params=job.params)
+    asked = {} if teacher is None else {"teacher": teacher}
+    with Meter() as meter:
+        made: CondensedDataset = make(seed=seed, log=log, **asked)
+    made.save(work / "set.npz")
+    write_grid(made, work / "set.png")
+    write_text(work / "curves.csv", _curves(seed, log.history))
+    digest = file_digest(work / "set.npz")
+    cost = meter.cost(log.spent_before)
+    for name in ("set.npz", "set.png"):
+        run.artifact(work / name)
+    for name, picture in log.figures.items():
+        Image.fromarray(picture).save(work / f"{name}.png")
+        run.artifact(work / f"{name}.png")
+    run.tags({"condensed_sha256": digest})
+    run.metrics(0, {f"condense_{name}": value for name, value in cost.model_dump().items()})
+    record = CondensedSeed(
+        seed=seed, sha256=digest, cost=cost, teacher_seconds=_teacher_seconds(layout, job.cell, seed, teacher)
+    )
+    write_json(work / "record.json", record.model_dump(mode="json"))
+
+
+def _teacher_digest(teacher: Path | None) -> str:
+    if teacher is None:
+        return ""
+    if not (teacher / "features.npz").exists():
+        raise InputError(f"{teacher} holds no teacher; run `condense teach` first")
+    return file_digest(teacher / "features.npz")
+
+
+def _teacher_seconds(layout: Layout, cell: Cell, seed: int, teacher: Path | None) -> float:
+    if teacher is None:
+        return 0.0
+    taught = TaughtSeeds.model_validate(read_json(layout.teacher_metrics(cell.dataset)))
+    return taught.seconds[str(seed)]
+
+
+def _curves(seed: int, history: Sequence[Mapping[str, float]]) -> str:
+    """CSV: seed, step, then every metric that was logged, empty where a step did not have it."""
+    names = sorted({name for row in history for name in row} - {"step"})
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["seed", "step", *names], lineterminator="\n")
+    writer.writeheader()
+    for row in history:
+        writer.writerow({"seed": seed, **{k: f"{v:.6g}" for k, v in row.items()}})
+    return buffer.getvalue()
+
+
+def _merge(texts: Sequence[str]) -> list[str]:
+    """One CSV of several with the same header."""
+    lines = [text.splitlines(keepends=True) for text in texts]
+    return lines[0][:1] + [line for part in lines for line in part[1:]]

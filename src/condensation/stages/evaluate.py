@@ -1,0 +1,124 @@
+"""evaluate: the judge trains fresh networks on a cell's sets, or on the whole training set, and opens the test set."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.files import file_digest, read_json, write_json
+from condensation.core.images import ImageSet
+from condensation.core.params import at, check, section
+from condensation.core.randomness import derive
+from condensation.core.results import Cost, JudgedCell, Judgement, Spread
+from condensation.core.runlog import RunLog
+from condensation.stages.layout import Cell, Layout
+from condensation.stages.process import Meter, digest_of, hardware
+from condensation.tracking import Tracker
+
+if TYPE_CHECKING:
+    from condensation.pytorch.judge import Protocol
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The judge of one data set: protocol, its seed, test images and the training split's channel statistics."""
+
+    layout: Layout
+    name: str
+    protocol: "Protocol"
+    seed: int
+    test: ImageSet
+    mean: np.ndarray
+    std: np.ndarray
+
+    @staticmethod
+    def of(layout: Layout, tree: Mapping[str, Any], dataset: str) -> "Bench":
+        """Read the protocol that params.yaml names, the test set and the facts."""
+        from condensation.pytorch.judge import Protocol
+
+        name = check(at(tree, "judge.protocol"), str, "judge.protocol")
+        protocol = section(tree, f"judge.{name}", Protocol)
+        seed = check(at(tree, "judge.seed"), int, "judge.seed")
+        prepared = layout.prepared(dataset)
+        facts = read_json(prepared / "facts.json")
+        test = ImageSet.load(prepared / "test.npz", dataset)
+        mean, std = (np.array(facts[key], np.float32) for key in ("mean", "std"))
+        return Bench(layout, name, protocol, seed, test, mean, std)
+
+    def judge(
+        self, what: str, images: np.ndarray, labels: np.ndarray, soft_labels: np.ndarray | None, set_seed: int
+    ) -> tuple[list[Judgement], Cost]:
+        """Train ``protocol.networks`` fresh networks on one set; goes on where an interrupted run was."""
+        from condensation.pytorch.judge import judge
+
+        arrays = [images, labels] if soft_labels is None else [images, labels, soft_labels]
+        content = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
+        key = digest_of(self.protocol.model_dump(mode="json"), self.seed, self.test.sha256, content)
+        work = self.layout.work("evaluate", self.test.dataset, what, f"seed-{set_seed}-{key}")
+        log = RunLog(f"judge {self.test.dataset} {what} seed {set_seed}", checkpoint=work / "checkpoint.npz", show=True)
+        with Meter() as meter:
+            judged = judge(
+                images,
+                labels,
+                soft_labels,
+                self.test,
+                mean=self.mean,
+                std=self.std,
+                protocol=self.protocol,
+                set_seed=set_seed,
+                seeds=[derive(self.seed, set_seed, index) for index in range(self.protocol.networks)],
+                log=log,
+            )
+        return judged, meter.cost(log.spent_before)
+
+    def record(self, judged: Sequence[tuple[list[Judgement], Cost]], label_kind: str, **names: Any) -> JudgedCell:
+        """The cell's record; its cost is the sum over sets, with the highest peak."""
+        costs = [cost for _, cost in judged]
+        return JudgedCell(
+            dataset=self.test.dataset,
+            label_kind=label_kind,
+            protocol=self.name,
+            network=self.protocol.network.name,
+            judgements=[judgement for part, _ in judged for judgement in part],
+            cost=Cost(
+                seconds=round(sum(cost.seconds for cost in costs), 3),
+                cpu_seconds=round(sum(cost.cpu_seconds for cost in costs), 3),
+                peak_memory_mb=max(cost.peak_memory_mb for cost in costs),
+            ),
+            hardware=hardware(),
+            **names,
+        )
+
+
+def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int], tracker: Tracker) -> JudgedCell:
+    """Judge each set of a cell and write the record; adds the accuracy to the runs that made the sets."""
+    bench = Bench.of(layout, tree, cell.dataset)
+    paths = [layout.condensed_set(cell, seed) for seed in seeds]
+    sets = [CondensedDataset.load(path) for path in paths]
+    judged = []
+    for seed, path, made in zip(seeds, paths, sets, strict=True):
+        soft = None if made.soft_labels is None else made.soft_labels[:, 0]
+        judged.append(bench.judge(f"{cell.method}-{cell.images_per_class}", made.images, made.labels, soft, seed))
+        spread = Spread.of([judgement.accuracy for judgement in judged[-1][0]])
+        values = {"test_accuracy": spread.mean, "judge_networks": float(spread.n)}
+        tracker.judged(file_digest(path), values)
+    names = {"method": cell.method, "images_per_class": cell.images_per_class}
+    record = bench.record(judged, sets[0].provenance.label_kind, **names)
+    write_json(layout.metrics("evaluate", cell), record.model_dump(mode="json"))
+    shutil.rmtree(layout.work("evaluate", cell.dataset, f"{cell.method}-{cell.images_per_class}"), ignore_errors=True)
+    return record
+
+
+def evaluate_whole(layout: Layout, tree: Mapping[str, Any], dataset: str) -> JudgedCell:
+    """Judge the whole training split under the same protocol and write the record."""
+    bench = Bench.of(layout, tree, dataset)
+    train = ImageSet.load(layout.prepared(dataset) / "train.npz", dataset)
+    judged = [bench.judge("whole", train.pixels(), train.labels, None, 0)]
+    record = bench.record(judged, "hard", method="whole", images_per_class=None)
+    write_json(layout.whole_metrics(dataset), record.model_dump(mode="json"))
+    shutil.rmtree(layout.work("evaluate", dataset, "whole"), ignore_errors=True)
+    return record

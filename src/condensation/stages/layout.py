@@ -1,0 +1,69 @@
+"""Where files lie: the one place that spells a path of the pipeline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One square of the comparison: dataset x method x images per class."""
+
+    dataset: str
+    method: str
+    images_per_class: int
+
+    def __str__(self) -> str:
+        return f"{self.dataset} {self.method} {self.images_per_class} per class"
+
+    @property
+    def path(self) -> Path:
+        """``<dataset>/<method>/ipc-<k>``."""
+        return Path(self.dataset, self.method, f"ipc-{self.images_per_class}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders under one root: the project's own root for the pipeline, ``runs/`` for single runs."""
+
+    root: Path = Path()
+
+    def raw(self, dataset: str) -> Path:
+        """What ``fetch`` copied, linked or downloaded."""
+        return self.root / "data" / "raw" / dataset
+
+    def prepared(self, dataset: str) -> Path:
+        """The folder of train.npz, validation.npz, test.npz and facts.json."""
+        return self.root / "data" / "prepared" / dataset
+
+    def teacher(self, dataset: str, seed: int | None = None) -> Path:
+        """The folder of a data set's teachers, or of the one that belongs to a seed."""
+        folder = self.root / "models" / dataset
+        return folder if seed is None else folder / f"seed-{seed}"
+
+    def condensed(self, cell: Cell) -> Path:
+        """The folder of a cell's ``seed-<s>.npz`` and ``seed-<s>.png``."""
+        return self.root / "data" / "condensed" / cell.path
+
+    def condensed_set(self, cell: Cell, seed: int) -> Path:
+        """One condensed set."""
+        return self.condensed(cell) / f"seed-{seed}.npz"
+
+    def metrics(self, stage: str, cell: Cell) -> Path:
+        """The JSON record that a stage writes for a cell."""
+        return (self.root / "reports" / "metrics" / stage / cell.path).with_suffix(".json")
+
+    def teacher_metrics(self, dataset: str) -> Path:
+        """What the teachers of a data set cost."""
+        return self.root / "reports" / "metrics" / "teach" / f"{dataset}.json"
+
+    def whole_metrics(self, dataset: str) -> Path:
+        """The judge's record of the whole training set."""
+        return self.root / "reports" / "metrics" / "evaluate" / dataset / "whole.json"
+
+    def curves(self, cell: Cell) -> Path:
+        """The CSV of a cell's metrics by step."""
+        return (self.root / "reports" / "curves" / cell.path).with_suffix(".csv")
+
+    def work(self, *parts: str) -> Path:
+        """Checkpoints and finished seeds of a cell that is not finished; outside DVC's outputs, which it deletes."""
+        return self.root.joinpath(".condense", "work", *parts)

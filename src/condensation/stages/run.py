@@ -1,0 +1,68 @@
+"""run: the stages of one cell outside the pipeline, each in a process of its own, since two frameworks never meet."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from condensation import registry
+from condensation.core.files import read_json, write_text
+from condensation.core.params import at, section, seeds
+from condensation.stages.layout import Cell, Layout
+from condensation.stages.prepare import PrepareParams
+
+
+def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, judged: bool) -> None:
+    """Fetch, prepare and teach where needed, condense, judge the sets beside random ones, compare.
+
+    Everything lies under ``layout.root``, the parameters as they were used in its ``params.yaml``. What is there
+    already and was made by the same parameters is not made again.
+    """
+    at(tree, f"methods.{cell.method}")
+    buffer = io.StringIO()
+    YAML(typ="safe", pure=True).dump(dict(tree), buffer)
+    write_text(layout.root / "params.yaml", buffer.getvalue())
+    for words in steps(layout, tree, cell, judged=judged):
+        step(layout, *words)
+
+
+def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, judged: bool) -> list[list[str]]:
+    """The commands, in order, without the options that all share."""
+    data = ["--dataset", cell.dataset]
+    square = [*data, "--method", cell.method, "--images-per-class", str(cell.images_per_class)]
+    todo: list[list[str]] = []
+    if not layout.raw(cell.dataset).exists():
+        todo.append(["fetch", *data])
+    if not _prepared(layout, tree, cell.dataset):
+        todo.append(["prepare", *data])
+    if registry.entry(cell.method).teacher and not all(
+        (layout.teacher(cell.dataset, seed) / "features.npz").exists() for seed in seeds(tree)
+    ):
+        todo.append(["teach", *data])
+    todo.append(["condense", *square])
+    if judged:
+        todo.append(["evaluate", *square])
+        if cell.method != "random":
+            floor = [*data, "--method", "random", "--images-per-class", str(cell.images_per_class)]
+            todo += [["condense", *floor], ["evaluate", *floor]]
+        todo += [["report"], ["comparison"]]
+    return todo
+
+
+def _prepared(layout: Layout, tree: Mapping[str, Any], dataset: str) -> bool:
+    facts = layout.prepared(dataset) / "facts.json"
+    wanted = section(tree, "prepare", PrepareParams).model_dump(mode="json")
+    return facts.exists() and read_json(facts)["params"] == wanted
+
+
+def step(layout: Layout, command: str, *words: str) -> None:
+    """Run one stage; its own message has said what went wrong, so only its exit status is passed on."""
+    options = ["--root", str(layout.root)]
+    if command != "comparison":
+        options += ["--params", str(layout.root / "params.yaml")]
+    done = subprocess.run([sys.executable, "-m", "condensation", command, *words, *options], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)

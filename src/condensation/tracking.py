@@ -1,0 +1,201 @@
+"""Experiment tracking: the only file that imports mlflow, and a null object for when tracking is off."""
+
+import hashlib
+import os
+import socket
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import psutil
+
+EXPERIMENT = "condensation"
+
+
+class Run(Protocol):
+    """One tracked run."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Values of one step."""
+
+    def artifact(self, path: Path) -> None:
+        """Keep a file with the run."""
+
+    def dataset(self, images: np.ndarray, labels: np.ndarray, *, name: str, digest: str) -> None:
+        """Fill the data set tab: images (n, h, w, c), labels (n,), the md5 of the file."""
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Add tags."""
+
+
+class Tracker(Protocol):
+    """Where runs are kept."""
+
+    @contextmanager
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
+        """A run; it ends FINISHED, FAILED on an exception or KILLED on Ctrl-C and SIGTERM."""
+
+    def judged(self, digest: str, values: Mapping[str, float]) -> None:
+        """Add final metrics to the newest run that made the set with this sha256, if it is here."""
+
+
+class NullRun:
+    """Keeps nothing."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def artifact(self, path: Path) -> None:
+        """Nothing."""
+
+    def dataset(self, images: np.ndarray, labels: np.ndarray, *, name: str, digest: str) -> None:
+        """Nothing."""
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Nothing."""
+
+
+class NullTracker:
+    """Tracking is off."""
+
+    @contextmanager
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
+        """A run that keeps nothing."""
+        yield NullRun()
+
+    def judged(self, digest: str, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+
+def tracker(root: Path) -> Tracker:
+    """MLflow in ``root``, or the null object where ``CONDENSATION_TRACKING`` is ``off``."""
+    return NullTracker() if os.environ.get("CONDENSATION_TRACKING") == "off" else MlflowTracker(root)
+
+
+class MlflowRun:
+    """A run in MLflow; metrics are sent in batches, so that a fast loop does not wait for the database."""
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self._client, self._id = client, run_id
+        self._waiting: list[Any] = []
+        self._sent = time.monotonic()
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Queue values of one step; sent every two seconds."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._waiting += [Metric(name, value, now, step) for name, value in values.items() if np.isfinite(value)]
+        if time.monotonic() - self._sent > 2:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        for start in range(0, len(self._waiting), 900):
+            self._client.log_batch(self._id, metrics=self._waiting[start : start + 900])
+        self._waiting, self._sent = [], time.monotonic()
+
+    def artifact(self, path: Path) -> None:
+        """Keep a file with the run."""
+        self._client.log_artifact(self._id, str(path))
+
+    def dataset(self, images: np.ndarray, labels: np.ndarray, *, name: str, digest: str) -> None:
+        """Fill the data set tab with the file's own md5 (MLflow's digest sees 10,000 numbers only)."""
+        import mlflow
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = mlflow.data.from_numpy(images, targets=labels, name=name, digest=digest[:36])
+            mlflow.log_input(data, context="training")
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Add tags."""
+        for name, value in values.items():
+            self._client.set_tag(self._id, name, value)
+
+
+class MlflowTracker:
+    """Runs in an SQLite database and a folder under ``root``, unless MLFLOW_TRACKING_URI says otherwise."""
+
+    def __init__(self, root: Path) -> None:
+        os.environ.setdefault("DO_NOT_TRACK", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ASYNC_LOGGING", "false")
+        warnings.filterwarnings("ignore", module="sqlalchemy.*|alembic.*|mlflow.*")
+        import mlflow
+
+        home = Path(os.environ.get("DVC_ROOT", root)).resolve()
+        mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
+        self._home, self._client = home, mlflow.MlflowClient()
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        artifacts = (home / "mlartifacts").as_uri()
+        self.experiment: str = found.experiment_id if found else self._client.create_experiment(EXPERIMENT, artifacts)
+        self.reap()
+
+    def reap(self) -> int:
+        """Mark runs KILLED whose process on this host is gone (SIGKILL leaves them RUNNING); how many there were."""
+        dead = 0
+        for run in self._client.search_runs([self.experiment], "attributes.status = 'RUNNING'"):
+            pid, host = run.data.tags.get("process"), run.data.tags.get("host")
+            if host == socket.gethostname() and pid and not psutil.pid_exists(int(pid)):
+                self._client.set_terminated(run.info.run_id, "KILLED")
+                dead += 1
+        return dead
+
+    @contextmanager
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
+        """A run with system metrics and the tags that say which code and data made it."""
+        import mlflow
+
+        mlflow.set_system_metrics_sampling_interval(1)
+        mlflow.set_system_metrics_samples_before_logging(1)
+        everything = {**tags, **_origin(self._home), "process": str(os.getpid()), "host": socket.gethostname()}
+        active = mlflow.start_run(
+            experiment_id=self.experiment, run_name=name, tags=everything, log_system_metrics=True
+        )
+        run, status = MlflowRun(self._client, active.info.run_id), "FAILED"
+        try:
+            mlflow.log_params(_flat(params))
+            yield run
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            run.flush()
+            mlflow.end_run(status)
+
+    def judged(self, digest: str, values: Mapping[str, float]) -> None:
+        """Add final metrics to the newest run that made the set with this sha256, if it is here."""
+        found = self._client.search_runs([self.experiment], f"tags.condensed_sha256 = '{digest}'", max_results=1)
+        for run in found:
+            for name, value in values.items():
+                self._client.log_metric(run.info.run_id, name, value)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _origin(home: Path) -> dict[str, str]:
+    """Commit, dirty flag, DVC stage and the hash of dvc.lock."""
+    lock = home / "dvc.lock"
+    return {
+        "commit": git(home, "rev-parse", "HEAD") or "none",
+        "dirty": "true" if git(home, "status", "--porcelain") else "false",
+        "dvc_stage": os.environ.get("DVC_STAGE", "none"),
+        "dvc_lock": hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none",
+    }
+
+
+def git(home: Path, *arguments: str) -> str:
+    """What git prints, or nothing outside a checkout."""
+    done = subprocess.run(["git", *arguments], cwd=home, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
