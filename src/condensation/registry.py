@@ -52,6 +52,12 @@ def entry(method: str) -> Entry:
     return METHODS[method]
 
 
+def libraries(method: str) -> list[str]:
+    """The distributions whose versions decide what a method makes."""
+    framework = {"pytorch": ["torch"], "tfkeras": ["tensorflow-cpu", "keras"], "selection": ["scikit-learn"]}
+    return ["numpy", *framework[entry(method).module.split(".")[1]]]
+
+
 def method_module(method: str) -> Method:
     """Import a method's module, and with it the one framework that it needs."""
     module = import_module(entry(method).module)

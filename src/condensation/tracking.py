@@ -189,10 +189,16 @@ def _origin(home: Path) -> dict[str, str]:
     lock = home / "dvc.lock"
     return {
         "commit": git(home, "rev-parse", "HEAD") or "none",
-        "dirty": "true" if git(home, "status", "--porcelain") else "false",
+        "dirty": str(bool(git(home, "status", "--porcelain"))).lower(),
         "dvc_stage": os.environ.get("DVC_STAGE", "none"),
         "dvc_lock": hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none",
     }
+
+
+def commit(home: Path) -> str | None:
+    """The checked-out commit, with " (dirty)" where the code was edited since; None outside a checkout."""
+    name = git(home, "rev-parse", "HEAD")
+    return f"{name} (dirty)" if name and git(home, "status", "--porcelain", "--", "src") else name or None
 
 
 def git(home: Path, *arguments: str) -> str:

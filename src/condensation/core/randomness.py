@@ -12,7 +12,8 @@ def derive(seed: int, *purpose: str | int) -> int:
     give the same number on every machine.
     """
     keys = [zlib.crc32(p.encode()) if isinstance(p, str) else p for p in purpose]
-    high, low = np.random.SeedSequence([seed, *keys]).generate_state(2)
+    # The length comes first because SeedSequence takes [a] and [a, 0] for the same.
+    high, low = np.random.SeedSequence([len(keys), seed, *keys]).generate_state(2)
     return ((int(high) << 32) | int(low)) >> 1
 
 

@@ -22,8 +22,8 @@ from condensation.core.results import CondensedCell, CondensedSeed, TaughtSeeds
 from condensation.core.runlog import RunLog
 from condensation.stages.grid import write_grid
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.process import Meter, digest_of, hardware
-from condensation.tracking import Run, Tracker
+from condensation.stages.process import Meter, digest_of, hardware, versions
+from condensation.tracking import Run, Tracker, commit
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,13 @@ def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(work / name, target)
     records = [CondensedSeed.model_validate(read_json(work / "record.json")) for work in made]
-    record = CondensedCell(**asdict(cell), seeds=records, hardware=hardware())
+    record = CondensedCell(
+        **asdict(cell),
+        seeds=records,
+        hardware=hardware(),
+        versions=versions(*registry.libraries(cell.method)),
+        commit=commit(Path()),
+    )
     write_json(layout.metrics("condense", cell), record.model_dump(mode="json"))
     write_text(layout.curves(cell), "".join(_merge([(work / "curves.csv").read_text() for work in made])))
     shutil.rmtree(layout.work(*cell.path.parts))

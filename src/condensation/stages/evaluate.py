@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from condensation.core.randomness import derive
 from condensation.core.results import Cost, JudgedCell, Judgement, Spread
 from condensation.core.runlog import RunLog
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.process import Meter, digest_of, hardware
-from condensation.tracking import Tracker
+from condensation.stages.process import Meter, digest_of, hardware, versions
+from condensation.tracking import Tracker, commit
 
 if TYPE_CHECKING:
     from condensation.pytorch.judge import Protocol
@@ -90,6 +91,9 @@ class Bench:
                 peak_memory_mb=max(cost.peak_memory_mb for cost in costs),
             ),
             hardware=hardware(),
+            class_names=self.test.class_names,
+            versions=versions("numpy", "torch"),
+            commit=commit(Path()),
             **names,
         )
 

@@ -7,6 +7,7 @@ import platform
 import signal
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
@@ -85,6 +86,11 @@ def hardware() -> str:
         model = names[0] if names else model
     memory = psutil.virtual_memory().total / 2**30
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, no GPU used"
+
+
+def versions(*libraries: str) -> dict[str, str]:
+    """Version of each library that did the work, Python's with them."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
 
 
 def digest_of(*values: object) -> str:

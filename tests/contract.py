@@ -1,0 +1,146 @@
+"""What every method of the table must keep, whoever wrote it; each framework's folder runs it for its own methods."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.files import npz_bytes
+from condensation.core.images import ImageSet
+from condensation.core.params import check, read_params
+from condensation.core.randomness import generator
+from condensation.core.runlog import RunLog
+from condensation.registry import METHODS, method_module
+
+PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")["methods"]
+# Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.
+QUICK: dict[str, dict[str, Any]] = {
+    "gradient_matching": {"iterations": 3},
+}
+
+
+def methods_of(room: str) -> list[str]:
+    """The methods that live in a room: selection, pytorch or tfkeras."""
+    return sorted(name for name, entry in METHODS.items() if entry.module.split(".")[1] == room)
+
+
+def toy(shape: tuple[int, int, int] = (8, 8, 1), counts: tuple[int, ...] = (14, 11, 16)) -> ImageSet:
+    """Small classes of unequal size, each a bright patch of its own with noise."""
+    rng = generator(7, "toy")
+    labels = np.repeat(np.arange(len(counts)), counts)
+    images = rng.integers(0, 90, (len(labels), *shape))
+    for index, label in enumerate(labels):
+        images[index, 2 * label : 2 * label + 3, 1:6] += 150
+    order = rng.permutation(len(labels))
+    names = tuple(f"class {label}" for label in range(len(counts)))
+    return ImageSet(images[order].astype(np.uint8), labels[order].astype(np.int64), names, "toy")
+
+
+def teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
+    """A stand-in for what ``teach`` writes: the features of a random projection that belongs to the seed."""
+    rng = generator(seed, "teacher")
+    flat = train.pixels().reshape(len(train), -1)
+    features = np.maximum(flat @ rng.normal(size=(flat.shape[1], 16)), 0).astype(np.float16)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "features.npz").write_bytes(npz_bytes({"features": features}))
+    return folder
+
+
+def params_of(method: str, **changes: Any) -> Any:
+    """The method's section of params.yaml, made quick, with changes."""
+    values = {**PARAMS[method], **QUICK.get(method, {}), **changes}
+    return check(values, method_module(method).Params, f"methods.{method}")
+
+
+def make(
+    method: str, train: ImageSet, seed: int, folder: Path, *, images_per_class: int = 2, log: RunLog | None = None
+) -> CondensedDataset:
+    """Run a method as the condense stage does."""
+    asked = {"teacher": teacher_folder(folder / str(seed), train, seed)} if METHODS[method].teacher else {}
+    return method_module(method).condense(
+        train,
+        images_per_class=images_per_class,
+        params=params_of(method),
+        seed=seed,
+        log=log or RunLog(),
+        **asked,
+    )
+
+
+def check_shapes(method: str, folder: Path) -> None:
+    """Counts, shape, type and provenance, on grey and colour images of unequal classes."""
+    for train in (toy(), toy((12, 9, 3))):
+        made = make(method, train, 0, folder / train.images.shape[1:].__repr__())
+        assert made.images.dtype == np.float32
+        assert made.images.shape == (2 * train.classes, *train.image_shape)
+        assert np.bincount(made.labels).tolist() == [2] * train.classes
+        told = made.provenance
+        assert (told.method, told.dataset, told.images_per_class, told.seed) == (method, "toy", 2, 0)
+        assert told.train_sha256 == train.sha256
+        assert told.class_names == train.class_names
+
+
+def check_seeds(method: str, folder: Path) -> None:
+    """Same seed, same bytes; another seed, other images; the training images stay as they were."""
+    train = toy()
+    before = train.images.copy(), train.labels.copy()
+    first, again, other = (make(method, train, seed, folder) for seed in (3, 3, 4))
+    assert first.to_bytes() == again.to_bytes()
+    assert not np.array_equal(first.images, other.images)
+    np.testing.assert_array_equal(train.images, before[0])
+    np.testing.assert_array_equal(train.labels, before[1])
+
+
+def check_params(method: str) -> list[str]:
+    """Messages of the refusals of an unknown key and of a mistyped value for each key."""
+    values, kind = PARAMS[method], method_module(method).Params
+    messages = []
+    for bad in [{**values, "no_such_key": 1}, *({**values, key: {"no": "such"}} for key in values)]:
+        try:
+            check(bad, kind, f"methods.{method}")
+        except ValueError as error:
+            messages.append(str(error))
+        else:
+            messages.append(f"accepted {bad}")
+    return messages
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class MortalLog(RunLog):
+    """A log that saves at every chance and dies at the given one."""
+
+    def __init__(self, path: Path, dies_at: int | None) -> None:
+        super().__init__(checkpoint=path, checkpoint_seconds=0.0)
+        self._left = dies_at
+
+    def checkpoint(self, state: Any, *, now: bool = False) -> None:
+        """Save; die when the time has come."""
+        super().checkpoint(state, now=True)
+        if self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                raise Killed
+
+
+def check_resume(method: str, folder: Path) -> int:
+    """Die at the first and at the third checkpoint, go on, and come to the same bytes; how often it died."""
+    train = toy()
+    whole_log = RunLog()
+    whole = make(method, train, 5, folder, log=whole_log)
+    deaths = 0
+    path = folder / "checkpoint.npz"
+    for dies_at in (1, 2, None):
+        log = MortalLog(path, dies_at)
+        try:
+            resumed = make(method, train, 5, folder, log=log)
+        except Killed:
+            deaths += 1
+            continue
+        assert resumed.to_bytes() == whole.to_bytes()
+        assert log.history == whole_log.history
+        break
+    return deaths

@@ -1,0 +1,68 @@
+"""RunLog: metrics, progress and checkpoints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condensation.core.randomness import derive, generator
+from condensation.core.results import Spread
+from condensation.core.runlog import RunLog
+
+
+def test_null_object_keeps_nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = RunLog()
+    log.metrics(0, loss=1.0)
+    log.progress(1, 2)
+    log.checkpoint(lambda: {"x": np.ones(2)}, now=True)
+    assert log.resume() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_gives_state_history_and_spent_time(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "checkpoint.npz"
+    first = RunLog(checkpoint=path)
+    first.metrics(0, loss=1.5)
+    first.checkpoint(lambda: {"x": np.arange(3), "n": np.array(7)}, now=True)
+    first.metrics(1, loss=0.5)  # after the checkpoint: lost with the process
+    told: list[tuple[int, dict[str, float]]] = []
+    second = RunLog(checkpoint=path, on_metrics=lambda step, values: told.append((step, dict(values))))
+    state = second.resume()
+    assert state is not None
+    assert state["x"].tolist() == [0, 1, 2]
+    assert state["n"] == 7
+    assert second.history == [{"step": 0, "loss": 1.5}]
+    assert told == [(0, {"loss": 1.5})]
+    assert second.spent_before[0] > 0
+
+
+def test_checkpoint_waits_for_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    RunLog(checkpoint=path, checkpoint_seconds=60).checkpoint(lambda: {"x": np.ones(1)})
+    assert not path.exists()
+    RunLog(checkpoint=path, checkpoint_seconds=0).checkpoint(lambda: {"x": np.ones(1)})
+    assert path.exists()
+
+
+def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    log = RunLog("digits random", show=True)
+    log.progress(1, 10)
+    log.progress(10, 10, "epoch 3")
+    assert capsys.readouterr().err == "digits random: 10/10, epoch 3\n"
+
+
+def test_seeds_differ_by_purpose() -> None:
+    made = {derive(seed, *purpose) for seed in (0, 1) for purpose in [("a",), ("b",), ("a", 0), ("a", 1), (0, "a")]}
+    assert len(made) == 10
+    assert derive(3, "network", 2) == derive(3, "network", 2)
+    assert generator(1, "x").random() == generator(1, "x").random()
+
+
+def test_spread_by_hand() -> None:
+    spread = Spread.of([1.0, 2.0, 3.0])
+    assert spread.mean == 2.0
+    assert spread.std == 1.0
+    assert spread.ci_high is not None
+    assert spread.ci_high == pytest.approx(2 + 4.302653 / 3**0.5)  # t(0.975, 2) = 4.302653
+    assert Spread.of([5.0]).ci_low is None

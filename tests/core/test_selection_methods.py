@@ -1,0 +1,76 @@
+"""random, herding, k_center: the contract, and their rules against cases done by hand."""
+
+from pathlib import Path
+
+import contract
+import numpy as np
+import pytest
+
+from condensation.core.errors import InputError
+from condensation.selection.features import teacher_features
+from condensation.selection.herding import herd
+from condensation.selection.k_center import centres
+
+METHODS = contract.methods_of("selection")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_shapes(method: str, tmp_path: Path) -> None:
+    contract.check_shapes(method, tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_seeds(method: str, tmp_path: Path) -> None:
+    contract.check_seeds(method, tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_params_are_refused(method: str) -> None:
+    assert all(f"methods.{method}." in message for message in contract.check_params(method))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_chooses_real_images_without_repeating(method: str, tmp_path: Path) -> None:
+    train = contract.toy()
+    made = contract.make(method, train, 1, tmp_path, images_per_class=5)
+    for label in range(train.classes):
+        real = {image.tobytes() for image in train.pixels(train.indices_of(label))}
+        chosen = [image.tobytes() for image in made.images[made.labels == label]]
+        assert len(set(chosen)) == 5
+        assert set(chosen) <= real
+
+
+def test_herding_keeps_the_mean() -> None:
+    line = np.array([[0.0], [1.0], [2.0], [3.0], [10.0]])  # mean 3.2
+    # 3 is nearest to 3.2; (3+2)/2=2.5 and (3+10)/2=6.5: 2 comes next; then (3+2+x)/3: 10 gives 5, 1 gives 2: 1.
+    assert herd(line, 3).tolist() == [3, 2, 1]
+
+
+def test_herding_beats_random_means() -> None:
+    rng = np.random.default_rng(0)
+    cloud = rng.normal(size=(200, 5))
+    distance = np.linalg.norm(cloud[herd(cloud, 10)].mean(0) - cloud.mean(0))
+    others = [np.linalg.norm(cloud[rng.permutation(200)[:10]].mean(0) - cloud.mean(0)) for _ in range(200)]
+    assert distance < np.quantile(others, 0.01)
+
+
+def test_k_center_takes_the_farthest() -> None:
+    line = np.array([[0.0], [4.0], [5.0], [6.0], [20.0]])  # mean 7: 6 is the first centre, then 20, then 0
+    assert centres(line, 3).tolist() == [3, 4, 0]
+
+
+def test_k_center_is_within_twice_the_best_radius() -> None:
+    rng = np.random.default_rng(1)
+    cloud = rng.normal(size=(12, 2))
+    chosen = centres(cloud, 3)
+    distances = np.linalg.norm(cloud[:, None] - cloud[None], axis=2)
+    radius = distances[:, chosen].min(1).max()
+    best = min(distances[:, [i, j, k]].min(1).max() for i in range(12) for j in range(i) for k in range(j))
+    assert radius <= 2 * best + 1e-12
+    assert len(set(chosen.tolist())) == 3
+
+
+def test_features_of_other_data_are_refused(tmp_path: Path) -> None:
+    contract.teacher_folder(tmp_path, contract.toy(), 0)
+    with pytest.raises(InputError, match="features of 41 images, not of the 30"):
+        teacher_features(tmp_path, contract.toy(counts=(10, 10, 10)))
