@@ -2,8 +2,8 @@
 
 Every network is a ``body`` that ends in a flat vector of features and a linear ``classifier``, takes float32
 (n, c, h, w) and gives logits (n, classes). Images of 28x28 are padded to 32x32 by the first convolution, as the
-authors did; a pooling that would leave less than 2x2 for a later normalisation is left out, so that anything from
-8x8 up works.
+authors did; a pooling that would leave less than 2x2 (4x4 before an instance norm, which keeps nothing of the
+strength of a map) to a later layer is left out, so that anything from 8x8 up works.
 """
 
 from collections.abc import Callable
@@ -127,8 +127,9 @@ class _Maps:
         self.layers += [norm_layer(self.spec.norm, channels, self.h, self.w), activation_layer(self.spec.activation)]
 
     def pool(self, *, last: bool = False) -> None:
-        """Halve the maps, unless that leaves too little."""
-        if self.spec.pooling == "none" or min(self.h, self.w) // 2 < (1 if last else 2):
+        """Halve the maps, unless that leaves too little for a later normalisation to say anything."""
+        smallest = 1 if last else 4 if self.spec.norm == "instance" else 2
+        if self.spec.pooling == "none" or min(self.h, self.w) // 2 < smallest:
             return
         self.layers.append(nn.MaxPool2d(2) if self.spec.pooling == "max" else nn.AvgPool2d(2))
         self.h, self.w = self.h // 2, self.w // 2

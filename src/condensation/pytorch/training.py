@@ -1,0 +1,169 @@
+"""Training one network on one set of images: the loop that the judge and the teacher share.
+
+Every step draws from its own derived seed and every batch has the same size, so that a run that was stopped and
+taken up again gives the same weights, bit for bit, as one that was not.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from condensation.core.params import Section
+from condensation.core.randomness import derive
+from condensation.pytorch.augment import light_affine
+
+CURVE_POINTS = 10
+
+
+class Recipe(Section):
+    """How a network is trained.
+
+    epochs: passes over the set; max_steps bounds them from above, the schedule shrinking with it.
+    batch_size: images of a step; the whole set where it is smaller.
+    momentum: of SGD; the first beta of AdamW.
+    schedule: one_cycle rises linearly for a quarter of the steps, then falls to zero as a cosine; step_at_half divides
+    by ten.
+    augmentation: affine turns, scales, stretches and shifts each image a little.
+    """
+
+    epochs: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    optimizer: Literal["adamw", "sgd"]
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["constant", "one_cycle", "step_at_half"]
+    augmentation: Literal["none", "affine"]
+    label_smoothing: float = Field(ge=0, lt=1)
+
+
+class Training:
+    """One network on its way through a recipe.
+
+    images: float32 (n, c, h, w), as the network is to see them. targets: int64 (n,) or float32 (n, classes).
+    """
+
+    def __init__(self, network: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe, seed: int) -> None:
+        self.network, self.images, self.targets = network.train(), images, targets
+        self.recipe, self.seed = recipe, seed
+        self.batch = min(recipe.batch_size, len(images))
+        self.steps = min(math.ceil(recipe.epochs * len(images) / self.batch), recipe.max_steps)
+        self.step = 0
+        self.seconds = 0.0
+        self.curve: list[float] = []
+        self._loss_sum = 0.0
+        self._order: dict[int, Tensor] = {}
+        self.optimizer = _optimizer(network, recipe)
+
+    def __iter__(self) -> Iterator[int]:
+        """Train to the end, giving the number of steps done after each."""
+        while self.step < self.steps:
+            begin = time.perf_counter()
+            self._loss_sum += self._advance()
+            self.step += 1
+            self._note()
+            self.seconds += time.perf_counter() - begin
+            yield self.step
+
+    def _advance(self) -> float:
+        batch = self._indices()
+        images, targets = self.images[batch], self.targets[batch]
+        if self.recipe.augmentation == "affine":
+            draws = torch.Generator().manual_seed(derive(self.seed, "augmentation", self.step))
+            images = light_affine(images, draws)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps)
+        loss = functional.cross_entropy(self.network(images), targets, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def _indices(self) -> Tensor:
+        """Images of this step: a stream of shuffled passes, cut into batches of one size."""
+        n, start = len(self.images), self.step * self.batch
+        epochs = range(start // n, (start + self.batch - 1) // n + 1)
+        self._order = {e: self._order[e] if e in self._order else self._shuffle(e) for e in epochs}
+        stream = torch.cat(list(self._order.values()))
+        offset = start - epochs[0] * n
+        return stream[offset : offset + self.batch]
+
+    def _shuffle(self, epoch: int) -> Tensor:
+        return torch.from_numpy(np.random.default_rng(derive(self.seed, "order", epoch)).permutation(len(self.images)))
+
+    def _note(self) -> None:
+        """Keep the mean loss of each tenth of the run."""
+        ends = [math.ceil(self.steps * (i + 1) / CURVE_POINTS) for i in range(CURVE_POINTS)]
+        if self.step in ends:
+            begin = max([e for e in ends if e < self.step], default=0)
+            self.curve.append(self._loss_sum / (self.step - begin))
+            self._loss_sum = 0.0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that the rest of the run depends on, as arrays."""
+        arrays = {f"network/{k}": v.numpy(force=True).copy() for k, v in self.network.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            arrays |= {f"optimizer/{index}/{k}": v.numpy(force=True).copy() for k, v in values.items()}
+        told = {"step": self.step, "curve": self.curve, "loss": self._loss_sum, "seconds": self.seconds}
+        return arrays | {"training": np.array(json.dumps(told))}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave."""
+        weights = {k.removeprefix("network/"): torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
+        self.network.load_state_dict(weights)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in arrays.items():
+            if key.startswith("optimizer/"):
+                _, index, name = key.split("/")
+                state.setdefault(int(index), {})[name] = torch.tensor(value)
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        told = json.loads(str(arrays["training"][()]))
+        self.step, self.curve = told["step"], told["curve"]
+        self._loss_sum, self.seconds = told["loss"], told["seconds"]
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    lr, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.AdamW(network.parameters(), lr, betas=betas, weight_decay=decay, fused=True)
+    return torch.optim.SGD(network.parameters(), lr, momentum=recipe.momentum, weight_decay=decay, fused=True)
+
+
+def rate(schedule: str, step: int, steps: int) -> float:
+    """The factor on the learning rate at one step of ``steps``."""
+    if schedule == "step_at_half":
+        return 1.0 if step < steps / 2 else 0.1
+    if schedule == "one_cycle":
+        rise = steps / 4
+        if step < rise:
+            return (step + 1) / (rise + 1)
+        return (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2
+    return 1.0
+
+
+def to_input(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Tensor:
+    """float32 (n, h, w, c) at pixel scale to the networks' input (n, c, h, w), normalised per channel."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    scale = torch.from_numpy(np.asarray(std, np.float32)).view(1, -1, 1, 1)
+    return (tensor - torch.from_numpy(np.asarray(mean, np.float32)).view(1, -1, 1, 1)) / scale
+
+
+def predict(network: nn.Module, images: Tensor, batch_size: int = 512) -> np.ndarray:
+    """Logits float32 (n, classes) in evaluation mode; the network's mode is put back."""
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        logits = torch.cat([network(part) for part in images.split(batch_size)])
+    network.train(training)
+    return logits.numpy()
