@@ -6,7 +6,6 @@ import torch
 
 from condensation.core.images import ImageSet
 
-
 torch.set_num_threads(1)  # arrays this small gain nothing from a second core, and lose much when it is busy
 
 
