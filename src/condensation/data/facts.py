@@ -1,0 +1,63 @@
+"""facts.json: what a person and the later stages want to know of a prepared data set without opening it."""
+
+import numpy as np
+
+from condensation.core.images import ImageSet
+from condensation.core.results import Record
+
+
+class SplitFacts(Record):
+    """One split: number of images, of each class by its name, and the digest of pixels and labels (ImageSet.sha256)."""
+
+    images: int
+    counts: dict[str, int]
+    sha256: str
+
+
+class Facts(Record):
+    """A prepared data set. Mean and deviation: of the training split, per channel, over pixels in [0, 1]."""
+
+    dataset: str
+    class_names: list[str]
+    shape: tuple[int, int, int]
+    splits: dict[str, SplitFacts]
+    mean: list[float]
+    deviation: list[float]
+    inputs: dict[str, str]
+
+    @staticmethod
+    def of(sets: dict[str, ImageSet], inputs: dict[str, str]) -> "Facts":
+        """The facts of the splits ``train``, ``validation`` and ``test`` made from ``inputs`` (sha256 by name)."""
+        train = sets["train"]
+        mean, deviation = pixel_statistics(train.images)
+        return Facts(
+            dataset=train.dataset,
+            class_names=list(train.class_names),
+            shape=train.image_shape,
+            splits={name: _split_facts(images) for name, images in sets.items()},
+            mean=mean,
+            deviation=deviation,
+            inputs=inputs,
+        )
+
+
+def _split_facts(images: ImageSet) -> SplitFacts:
+    counts = {name: int(count) for name, count in zip(images.class_names, images.counts(), strict=True)}
+    return SplitFacts(images=len(images), counts=counts, sha256=images.sha256)
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation (over all pixels) per channel of uint8 (n, h, w, c), at pixel scale [0, 1].
+
+    From whole-number sums over a histogram: the same numbers on every machine, however many images.
+    """
+    means, deviations = [], []
+    values = np.arange(256, dtype=np.int64)
+    for channel in range(images.shape[-1]):
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(images), 1024):
+            counts += np.bincount(images[start : start + 1024, ..., channel].reshape(-1), minlength=256)
+        number, first, second = (int((counts * values**power).sum()) for power in (0, 1, 2))
+        means.append(first / (255 * number))
+        deviations.append((number * second - first**2) ** 0.5 / (255 * number))
+    return means, deviations
