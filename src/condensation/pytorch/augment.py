@@ -1,25 +1,213 @@
-"""Augmentation of whole batches, with every draw taken from a generator that is passed in."""
+"""Augmentation of batches (n, c, h, w): parameters are drawn once, from a generator that is passed in, then applied.
+
+``draw`` is differentiable siamese augmentation (Zhao and Bilen, ICML 2021, section 3.2 and appendix): one transform,
+the same for every image that it is applied to, so that real and synthetic batches of a class can be treated alike.
+``light_affine`` is the judge's: other parameters for each image.
+
+Every transform is linear or affine in the pixels and made of plain gathers and sums: it can be differentiated any
+number of times, forward or backward. What comes in from outside is zero, the mean of normalised images, as the
+authors did.
+"""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from condensation.core.errors import one_of
+
+Transform = Callable[[Tensor], Tensor]
+Mode = Literal["single", "all"]
+
+# The authors' strengths.
+FLIP_PROBABILITY = 0.5
+SCALE_RATIO = 1.2
+ROTATE_DEGREES = 15.0
+CROP_SHARE = 0.125
+CUTOUT_SHARE = 0.5
+BRIGHTNESS = 1.0
+SATURATION = 2.0
+CONTRAST = 0.5
+
+# The judge's.
 TURN = math.radians(10)
 SHIFT = 0.1
-SCALE = 0.1
+STRETCH = 0.1
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Transforms with fixed parameters: the same function for every batch it is called with."""
+
+    transforms: tuple[Transform, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float (n, c, h, w) to the same shape."""
+        for transform in self.transforms:
+            images = transform(images)
+        return images
+
+
+def parse(strategy: str) -> tuple[str, ...]:
+    """``"flip_crop"`` as names of operations, ``"none"`` as no names; InputError for an unknown one."""
+    if strategy == "none":
+        return ()
+    names = tuple(strategy.split("_"))
+    for name in names:
+        if name not in OPERATIONS:
+            raise one_of("augmentation", name, [*OPERATIONS, "none"])
+    return names
+
+
+def draw(
+    strategy: str, *, image_shape: tuple[int, int, int], generator: torch.Generator, mode: Mode = "single"
+) -> Augmentation:
+    """Draw parameters for images of shape (h, w, c).
+
+    strategy: operations joined by ``_`` out of colour, crop, cutout, flip, scale, rotate, or "none". mode: one of
+    them each time, as the authors did, or all of them in the order given. Leave flip out for digits.
+    """
+    names = parse(strategy)
+    if names and mode == "single":
+        names = (names[int(torch.randint(len(names), (), generator=generator))],)
+    h, w, _ = image_shape
+    return Augmentation(tuple(OPERATIONS[name](h, w, generator) for name in names))
+
+
+def _uniform(low: float, high: float, generator: torch.Generator) -> float:
+    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+
+
+def _whole(low: int, high: int, generator: torch.Generator) -> int:
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def _draw_colour(h: int, w: int, generator: torch.Generator) -> Transform:
+    amount = _uniform(-BRIGHTNESS / 2, BRIGHTNESS / 2, generator)
+    saturated, contrasted = _uniform(0, SATURATION, generator), _uniform(CONTRAST, 1 + CONTRAST, generator)
+    return Augmentation(
+        (partial(brighten, amount=amount), partial(saturate, factor=saturated), partial(contrast, factor=contrasted))
+    )
+
+
+def _draw_crop(h: int, w: int, generator: torch.Generator) -> Transform:
+    most_down, most_right = round(h * CROP_SHARE), round(w * CROP_SHARE)
+    down, right = _whole(-most_down, most_down, generator), _whole(-most_right, most_right, generator)
+    return partial(shift, down=down, right=right)
+
+
+def _draw_cutout(h: int, w: int, generator: torch.Generator) -> Transform:
+    high, wide = round(h * CUTOUT_SHARE), round(w * CUTOUT_SHARE)
+    top, left = _whole(0, h, generator) - high // 2, _whole(0, w, generator) - wide // 2
+    return partial(cutout, top=top, left=left, high=high, wide=wide)
+
+
+def _draw_flip(h: int, w: int, generator: torch.Generator) -> Transform:
+    flipped = float(torch.rand((), generator=generator)) < FLIP_PROBABILITY
+    return flip if flipped else Augmentation(())
+
+
+def _draw_scale(h: int, w: int, generator: torch.Generator) -> Transform:
+    down, right = (_uniform(1 / SCALE_RATIO, SCALE_RATIO, generator) for _ in range(2))
+    return partial(affine, matrix=((down, 0.0), (0.0, right)))
+
+
+def _draw_rotate(h: int, w: int, generator: torch.Generator) -> Transform:
+    return partial(rotate, degrees=_uniform(-ROTATE_DEGREES, ROTATE_DEGREES, generator))
+
+
+OPERATIONS: dict[str, Callable[[int, int, torch.Generator], Transform]] = {
+    "colour": _draw_colour,
+    "crop": _draw_crop,
+    "cutout": _draw_cutout,
+    "flip": _draw_flip,
+    "scale": _draw_scale,
+    "rotate": _draw_rotate,
+}
+
+
+def brighten(images: Tensor, amount: float) -> Tensor:
+    """Add ``amount`` to every pixel."""
+    return images + amount
+
+
+def saturate(images: Tensor, factor: float) -> Tensor:
+    """Scale each pixel's distance from its grey value (mean over channels); nothing changes in grey images."""
+    grey = images.mean(1, keepdim=True)
+    return grey + factor * (images - grey)
+
+
+def contrast(images: Tensor, factor: float) -> Tensor:
+    """Scale each pixel's distance from the mean of its image."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + factor * (images - mean)
+
+
+def flip(images: Tensor) -> Tensor:
+    """Left and right exchanged."""
+    return images.flip(3)
+
+
+def shift(images: Tensor, down: int, right: int) -> Tensor:
+    """Moved by whole pixels."""
+    return functional.pad(images, (right, -right, down, -down))
+
+
+def cutout(images: Tensor, top: int, left: int, high: int, wide: int) -> Tensor:
+    """A rectangle set to zero; the part of it that lies outside does nothing."""
+    kept = torch.ones(images.shape[2:], dtype=images.dtype, device=images.device)
+    kept[max(top, 0) : max(top + high, 0), max(left, 0) : max(left + wide, 0)] = 0
+    return images * kept
+
+
+def rotate(images: Tensor, degrees: float) -> Tensor:
+    """Turned counter-clockwise about the centre."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return affine(images, ((cos, sin), (-sin, cos)))
+
+
+def affine(images: Tensor, matrix: tuple[tuple[float, float], tuple[float, float]]) -> Tensor:
+    """Output pixel (row, column), measured from the centre, is the input at ``matrix`` times it, bilinearly."""
+    h, w = images.shape[2:]
+    row = torch.arange(h, dtype=torch.float64).view(h, 1) - (h - 1) / 2
+    column = torch.arange(w, dtype=torch.float64).view(1, w) - (w - 1) / 2
+    (a, b), (c, d) = matrix
+    source_row = (a * row + b * column + (h - 1) / 2).flatten()
+    source_column = (c * row + d * column + (w - 1) / 2).flatten()
+    flat = images.flatten(2)
+    corners = [
+        weight.to(images) * flat[:, :, place.to(images.device)]
+        for place, weight in _corners(source_row, source_column, h, w)
+    ]
+    return torch.stack(corners).sum(0).view_as(images)
+
+
+def _corners(row: Tensor, column: Tensor, h: int, w: int) -> list[tuple[Tensor, Tensor]]:
+    """The four pixels around each point, as positions in the flat image, and their weights (0 outside)."""
+    top, left = row.floor(), column.floor()
+    found = []
+    for y, x in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
+        weight = (1 - (row - y).abs()) * (1 - (column - x).abs())
+        inside = (y >= 0) & (y < h) & (x >= 0) & (x < w)
+        place = y.clamp(0, h - 1) * w + x.clamp(0, w - 1)
+        found.append((place.long(), torch.where(inside, weight, 0.0)))
+    return found
 
 
 def light_affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image turned by up to 10 degrees, scaled by up to 10 % along each axis and shifted by up to 10 %.
+    """Each image turned by up to 10 degrees, stretched by up to 10 % along each axis and shifted by up to 10 %.
 
-    images: (n, c, h, w). What comes in from outside repeats the border.
+    What comes in from outside repeats the border: it is background whatever the normalisation.
     """
     draws = 2 * torch.rand(5, len(images), generator=generator) - 1
-    angle, scale_x, scale_y = TURN * draws[0], 1 + SCALE * draws[1], 1 + SCALE * draws[2]
+    angle, stretch_x, stretch_y = TURN * draws[0], 1 + STRETCH * draws[1], 1 + STRETCH * draws[2]
     shift_x, shift_y = 2 * SHIFT * draws[3], 2 * SHIFT * draws[4]
-    top = torch.stack([scale_x * angle.cos(), -scale_x * angle.sin(), shift_x], 1)
-    bottom = torch.stack([scale_y * angle.sin(), scale_y * angle.cos(), shift_y], 1)
+    top = torch.stack([stretch_x * angle.cos(), -stretch_x * angle.sin(), shift_x], 1)
+    bottom = torch.stack([stretch_y * angle.sin(), stretch_y * angle.cos(), shift_y], 1)
     grid = functional.affine_grid(torch.stack([top, bottom], 1), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
