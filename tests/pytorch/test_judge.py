@@ -64,10 +64,10 @@ def test_wrong_labels_teach_the_wrong_thing(train, test):
 
 
 def test_soft_labels_take_the_place_of_labels(train, test):
-    hard = np.eye(train.classes, dtype=np.float16)[train.labels]
+    hard = np.eye(train.classes, dtype=np.float16)[train.labels][:, None]
     one, other = verdict(train, test, soft=hard, seeds=(0,)), verdict(train, test, seeds=(0,))
     assert one[0].curve == pytest.approx(other[0].curve)
-    turned = np.eye(train.classes, dtype=np.float16)[(train.labels + 1) % train.classes]
+    turned = np.eye(train.classes, dtype=np.float16)[(train.labels + 1) % train.classes][:, None]
     assert verdict(train, test, soft=turned)[0].accuracy < 10
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from condensation.core.images import ImageSet
 from condensation.core.randomness import derive
 from condensation.core.results import Judgement
 from condensation.core.runlog import RunLog
+from condensation.pytorch.exchange import pictures, targets
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 
@@ -39,23 +39,27 @@ def judge(
     set_seed: int,
     seeds: Sequence[int],
     log: RunLog,
+    pictures_per_image: int = 1,
 ) -> list[Judgement]:
     """Train one fresh network for each of ``seeds`` on the set and score it on ``test``, once, at its end.
 
-    images: float32 (n, h, w, c) at pixel scale. labels: int64 (n,). soft_labels: float (n, classes) used in place of
-    the labels, or None. mean, std: (c,) of the data that the set was made from, at pixel scale.
+    images: float32 (n, h, w, c) at pixel scale. labels: int64 (n,). soft_labels: float (n, pictures per image,
+    classes) used in place of the labels, or None. mean, std: (c,) of the data that the set was made from, at pixel
+    scale. Images that hold several pictures are cut into them, each enlarged to the size of the image.
     The result for a seed depends on nothing but the set, the protocol and that seed.
     """
     if images.shape[1:] != test.image_shape:
         raise InputError(f"the set has images of shape {images.shape[1:]}, the test set {test.image_shape}")
-    inputs, test_inputs = to_input(images, mean, std), to_input(test.pixels(), mean, std)
-    targets = torch.from_numpy(labels if soft_labels is None else soft_labels.astype(np.float32))
+    test_inputs = to_input(test.pixels(), mean, std)
+    inputs = to_input(pictures(images, pictures_per_image), mean, std)
+    answers = targets(labels, soft_labels, pictures_per_image)
+    labels = np.repeat(labels, pictures_per_image)
     state = log.resume()
     done = [Judgement.model_validate(j) for j in json.loads(str(state["judged"][()]))] if state else []
     for seed in seeds[len(done) :]:
         start = derive(seed, "judge network")
         network = build(protocol.network, image_shape=test.image_shape, classes=test.classes, seed=start)
-        training = Training(network, inputs, targets, recipe=protocol, seed=derive(seed, "judge training"))
+        training = Training(network, inputs, answers, recipe=protocol, seed=derive(seed, "judge training"))
         if state:
             training.restore(state)
             state = None
