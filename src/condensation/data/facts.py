@@ -1,6 +1,9 @@
 """facts.json: what a person and the later stages want to know of a prepared data set without opening it."""
 
+from typing import Any
+
 import numpy as np
+from pydantic import BaseModel
 
 from condensation.core.images import ImageSet
 from condensation.core.results import Record
@@ -15,29 +18,34 @@ class SplitFacts(Record):
 
 
 class Facts(Record):
-    """A prepared data set. Mean and deviation: of the training split, per channel, over pixels in [0, 1]."""
+    """A prepared data set. mean, std: of the training split, per channel, over all its pixels in [0, 1].
+
+    inputs: sha256 of the raw files. params: the section ``prepare`` that was used.
+    """
 
     dataset: str
     class_names: list[str]
     shape: tuple[int, int, int]
     splits: dict[str, SplitFacts]
     mean: list[float]
-    deviation: list[float]
+    std: list[float]
     inputs: dict[str, str]
+    params: dict[str, Any]
 
     @staticmethod
-    def of(sets: dict[str, ImageSet], inputs: dict[str, str]) -> "Facts":
+    def of(sets: dict[str, ImageSet], inputs: dict[str, str], params: BaseModel) -> "Facts":
         """The facts of the splits ``train``, ``validation`` and ``test`` made from ``inputs`` (sha256 by name)."""
         train = sets["train"]
-        mean, deviation = pixel_statistics(train.images)
+        mean, std = pixel_statistics(train.images)
         return Facts(
             dataset=train.dataset,
             class_names=list(train.class_names),
             shape=train.image_shape,
             splits={name: _split_facts(images) for name, images in sets.items()},
             mean=mean,
-            deviation=deviation,
+            std=std,
             inputs=inputs,
+            params=params.model_dump(mode="json"),
         )
 
 

@@ -10,8 +10,8 @@ from condensation.core.errors import InputError
 from condensation.core.files import canonical_json, file_digest, read_json, write_json
 from condensation.core.runlog import RunLog
 
-NAME = "manifest.json"
-Layout = Literal["arrays", "cifar", "folder", "idx", "svhn", "zip"]
+MANIFEST = "manifest.json"
+FileLayout = Literal["arrays", "cifar", "folder", "idx", "svhn", "zip"]
 
 
 class Manifest(BaseModel):
@@ -20,7 +20,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    layout: Layout
+    layout: FileLayout
     files: dict[str, str]
 
     def inputs(self) -> dict[str, str]:
@@ -45,7 +45,7 @@ def copy_file(source: Path, target: Path) -> None:
 def _files(folder: Path) -> list[str]:
     """Relative names of the files under ``folder``, sorted, the manifest left out."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if name != NAME)
+    return sorted(name for name in names if name != MANIFEST)
 
 
 def _digests(folder: Path, log: RunLog) -> dict[str, str]:
@@ -57,22 +57,22 @@ def _digests(folder: Path, log: RunLog) -> dict[str, str]:
     return digests
 
 
-def write_manifest(folder: Path, dataset: str, layout: Layout, log: RunLog) -> Manifest:
+def write_manifest(folder: Path, dataset: str, layout: FileLayout, log: RunLog) -> Manifest:
     """Describe every file under ``folder``; the last thing that a fetch writes."""
     manifest = Manifest(dataset=dataset, layout=layout, files=_digests(folder, log))
-    write_json(folder / NAME, manifest.model_dump(mode="json"))
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a raw folder; InputError when nothing whole was fetched there."""
-    if not (folder / NAME).exists():
-        raise InputError(f"{folder} holds no {NAME}: fetch the data set first")
-    values: Any = read_json(folder / NAME)
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"{folder} holds no {MANIFEST}: fetch the data set first")
+    values: Any = read_json(folder / MANIFEST)
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{folder / NAME} cannot be read: {error.errors()[0]['msg']}; fetch again") from None
+        raise InputError(f"{folder / MANIFEST} cannot be read: {error.errors()[0]['msg']}; fetch again") from None
 
 
 def verified_manifest(folder: Path, log: RunLog) -> Manifest:

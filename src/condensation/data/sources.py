@@ -16,7 +16,7 @@ from condensation.data import cifar, idx, svhn
 from condensation.data.archive import open_zip
 from condensation.data.arrays import check_arrays
 from condensation.data.folder import open_folder, picture_root
-from condensation.data.manifest import Layout
+from condensation.data.manifest import FileLayout
 
 VARIABLE = "CONDENSATION_DATA"
 EMBEDDED = "digits"
@@ -26,7 +26,7 @@ EMBEDDED = "digits"
 class Official:
     """A data set with a name: its layout, where torchvision puts its files under a root, and their names."""
 
-    layout: Layout
+    layout: FileLayout
     folders: tuple[str, ...]
     files: tuple[str, ...]
 
@@ -47,7 +47,7 @@ class Local:
     """A data set's files on this machine: where found, how laid out, and each by its name in the raw folder."""
 
     found: Path
-    layout: Layout
+    layout: FileLayout
     files: dict[str, Path]
 
 
@@ -84,7 +84,8 @@ def find_local(dataset: str, root: Path | None) -> Local | None:
     """
     name = dataset_name(dataset)
     if _is_path(dataset):
-        return _own_at(Path(dataset).expanduser(), name)
+        path = Path(dataset).expanduser()
+        return _own_at(path if root is None or path.exists() else root / path, name)
     official = _official(name, root)
     if official is not None:
         return official

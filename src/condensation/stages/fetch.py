@@ -6,7 +6,7 @@ from pathlib import Path
 from condensation.core.errors import InputError
 from condensation.core.runlog import RunLog
 from condensation.data.digits import write_digits
-from condensation.data.manifest import Layout, copy_file, verified_manifest, write_manifest
+from condensation.data.manifest import MANIFEST, FileLayout, copy_file, verified_manifest, write_manifest
 from condensation.data.sources import EMBEDDED, OFFICIAL, Local, dataset_name, find_local
 from condensation.data.whole_folder import whole_folder
 
@@ -19,27 +19,31 @@ def fetch(dataset: str, *, data_root: Path | None, raw: Path) -> None:
     and is whole is kept. Raises InputError for an unknown data set or unfit local files, OSError when a download fails.
     """
     name = dataset_name(dataset)
-    log = RunLog(f"fetch {name}", show=True)
     local = None if dataset == EMBEDDED else find_local(dataset, data_root)
-    if local is None and name != EMBEDDED and _is_whole(raw, log):
+    if local is None and name != EMBEDDED and _is_whole(raw):
         print(f"fetch {name}: {raw} is there and whole", file=sys.stderr)
         return
-    with whole_folder(raw) as folder:
-        layout = _fill(name, local, folder, log)
-        write_manifest(folder, name, layout, log)
+    with whole_folder(raw, mark=MANIFEST) as folder:
+        layout = _fill(name, local, folder)
+        write_manifest(folder, name, layout, _log(name))
 
 
-def _is_whole(raw: Path, log: RunLog) -> bool:
+def _log(name: str) -> RunLog:
+    return RunLog(f"fetch {name}", show=True)
+
+
+def _is_whole(raw: Path) -> bool:
     try:
-        verified_manifest(raw, log)
+        verified_manifest(raw, _log(raw.name))
     except InputError:
         return False
     return True
 
 
-def _fill(name: str, local: Local | None, folder: Path, log: RunLog) -> Layout:
+def _fill(name: str, local: Local | None, folder: Path) -> FileLayout:
     """Copy, write or download a data set's files into ``folder``; their layout."""
     if local is not None:
+        log = _log(name)
         for done, (file, source) in enumerate(local.files.items(), 1):
             copy_file(source, folder / file)
             log.progress(done, len(local.files), f"copied from {local.found}")

@@ -16,6 +16,8 @@ from condensation.data.sources import dataset_name
 from condensation.data.splits import Splits
 from condensation.data.whole_folder import whole_folder
 
+FACTS = "facts.json"
+
 
 class PrepareParams(Section):
     """The section ``prepare`` of params.yaml."""
@@ -33,17 +35,16 @@ def prepare(dataset: str, *, raw: Path, out: Path, params: PrepareParams) -> Fac
     raw: what ``fetch`` wrote; each file is checked against its manifest. ``out`` is replaced as a whole: on any error
     the old folder stays. Raises InputError naming the file, and the entry in it, that cannot be used.
     """
-    log = RunLog(f"prepare {dataset_name(dataset)}", show=True)
-    manifest = verified_manifest(raw, log)
-    splits = read_splits(
-        raw, manifest, image_size=params.image_size, memory_limit=int(params.memory_limit_gb * 1e9), log=log
-    )
+    label, limit = f"prepare {dataset_name(dataset)}", int(params.memory_limit_gb * 1e9)
+    manifest = verified_manifest(raw, RunLog(label, show=True))
+    log = RunLog(label, show=True)
+    splits = read_splits(raw, manifest, image_size=params.image_size, memory_limit=limit, log=log)
     sets = hold_out(splits, params)
-    facts = Facts.of(sets, manifest.inputs())
-    with whole_folder(out) as folder:
+    facts = Facts.of(sets, manifest.inputs(), params)
+    with whole_folder(out, mark=FACTS) as folder:
         for name, images in sets.items():
             images.save(folder / f"{name}.npz")
-        write_json(folder / "facts.json", facts.model_dump(mode="json"))
+        write_json(folder / FACTS, facts.model_dump(mode="json"))
     return facts
 
 
