@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,18 +79,18 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an ``.npz``, never unpickling; InputError when it is missing, broken or holds pickles."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is not an .npz archive")
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            return {name.removesuffix(".npy"): _read_array(archive, name) for name in archive.namelist()}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path} is not a readable .npz archive: {error}") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read without unpickling, which is refused: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path} is not a readable .npz archive of plain arrays: {error}") from None
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(name) as entry:
+        array: np.ndarray = np.lib.format.read_array(entry, allow_pickle=False)
+    return array
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
