@@ -1,1 +1,5 @@
-"""Everything that needs TensorFlow and Keras."""
+"""TensorFlow and Keras: the only room that imports them. Never in one process with PyTorch."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by tensorflow when it is first imported

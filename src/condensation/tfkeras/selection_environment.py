@@ -1,0 +1,177 @@
+"""The family's reinforcement-learning environment: a current set, a pool of candidates, and swaps between them.
+
+A round (one ``step``) asks about ``slots`` places of the current set at once. For each place the agent sees the sample
+that holds it (option 0) and ``candidates`` pool samples of the same class outside the set (options 1..), and chooses
+one: keep or replace. All answers are applied together.
+
+Observation: float32 (slots, 1 + candidates, STATE), the state of every option; see ``STATE_NAMES``. All entries are
+standardised over the pool or bounded, about -5..5.
+Action: integers (slots,), each in 0..candidates; 0 keeps.
+Reward: ``info["rewards"]`` float32 (slots,), and their mean as gymnasium's scalar. Three kinds:
+    agreement: +1 when the CNN gives the chosen sample its label, -1 otherwise (the authors').
+    similarity_and_classification: 0.5 / (1 + mean absolute pixel change, 0..1 scale) + 0.5 when the CNN gives the
+        chosen sample its label: in 0.25..1.
+    validation_gain: the gain on held-out images of a last layer trained on the set with this one swap made (closed
+        form, see ridge.py): 0 for keep. The gain is that in accuracy (-1..1) plus that in mean squared error.
+An episode is ``rounds`` rounds; it starts from the set passed to ``reset``.
+"""
+
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+from pydantic import Field
+
+from condensation.core.params import Section
+from condensation.core.randomness import generator
+from condensation.tfkeras.pool import Pool
+from condensation.tfkeras.representatives import sparsity, squared_distances
+from condensation.tfkeras.ridge import RidgeScore
+
+STATE_NAMES = (
+    "holds the place",  # 1 for option 0, else 0
+    "CNN margin",  # logit of the own class less the best other one, standardised
+    "CNN agreement",  # 1 when the CNN gives the label, else 0
+    "distance to class mean",  # in features, standardised
+    "sparsity",  # mean distance to the nearest samples of the class, standardised
+    "redundancy",  # -distance to the nearest other member of the set of its class, standardised
+    "margin of the set",  # margin by the last layer trained on the current set
+    "influence",  # first-order fall of the held-out error were it added, standardised within the round
+    "class error",  # held-out error of its class now, 0..1
+)
+STATE = len(STATE_NAMES)
+Reward = Literal["agreement", "similarity_and_classification", "validation_gain"]
+
+
+class EnvironmentParams(Section):
+    """What the agent is asked and how it is rewarded."""
+
+    reward: Reward
+    reward_scale: float = Field(gt=0)
+    rounds: int = Field(ge=1)  # in an episode
+    slots: int = Field(ge=1)  # places asked about in a round
+    candidates: int = Field(ge=1)  # offered for each place
+    ridge_penalty: float = Field(gt=0)
+
+
+class SelectionEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
+    """See the module's docstring. ``seed`` decides every proposal; ``reset(options={"set", "round"})`` places it."""
+
+    def __init__(self, pool: Pool, ridge: RidgeScore, params: EnvironmentParams, images_per_class: int, seed: int):
+        self.pool, self.ridge, self.params = pool, ridge, params
+        self._seed, self._round = seed, 0
+        size = images_per_class * ridge.classes
+        self.slots = min(params.slots, size)
+        self.members = [np.flatnonzero(pool.labels == c) for c in range(ridge.classes)]
+        spare = min(len(m) for m in self.members) - images_per_class
+        self.candidates = max(1, min(params.candidates, spare))
+        self.set = np.zeros(size, np.int64)
+        self._static = self._known_states()
+        shape = (self.slots, 1 + self.candidates, STATE)
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+        self.action_space = gymnasium.spaces.MultiDiscrete([1 + self.candidates] * self.slots)
+
+    def _known_states(self) -> np.ndarray:
+        pool, known = self.pool, np.zeros((len(self.pool), STATE), np.float32)
+        known[:, 1] = _standardised(pool.margins)
+        known[:, 2] = pool.margins > 0
+        self._distance_scale = np.ones(len(self.members))
+        for c, own in enumerate(self.members):
+            x = pool.features[own]
+            spread = sparsity(x)
+            self._distance_scale[c] = spread.mean() + 1e-12
+            known[own, 3] = _standardised(np.linalg.norm(x - x.mean(0), axis=1))
+            known[own, 4] = _standardised(spread)
+        return known
+
+    def random_action(self) -> np.ndarray:
+        """An option for each place, all equally likely; decided by the seed and the round."""
+        rng = generator(self._seed, "random action", self._round)
+        return rng.integers(1 + self.candidates, size=self.slots)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode from ``options["set"]``, int (size,) sorted by class, at the global ``options["round"]``."""
+        super().reset(seed=seed)
+        options = options or {}
+        self._round = int(options.get("round", 0))
+        self.set = np.array(options["set"]) if "set" in options else self._any_set()
+        self._end = self._round + self.params.rounds
+        self.ridge.fit(self.set)
+        self._propose()
+        return self._observe(), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Give each asked place the chosen option; see the module's docstring."""
+        picked = self._options[np.arange(self.slots), action]
+        rewards = self._rewards(picked).astype(np.float32) * np.float32(self.params.reward_scale)
+        self.set = self.set.copy()
+        self.set[self._places] = picked
+        if np.any(action):
+            self.ridge.fit(self.set)
+        self._round += 1
+        self._propose()
+        info = {"rewards": rewards, "replaced": int(np.count_nonzero(action))}
+        return self._observe(), float(rewards.mean()), False, self._round >= self._end, info
+
+    def _any_set(self) -> np.ndarray:
+        rng, size = generator(self._seed, "any set"), len(self.set) // len(self.members)
+        return np.concatenate([rng.permutation(own)[:size] for own in self.members])
+
+    def _propose(self) -> None:
+        """Places and, for each, its holder and different pool samples of its class outside the set."""
+        rng = generator(self._seed, "round", self._round)
+        self._places = rng.permutation(len(self.set))[: self.slots]
+        held = self.set[self._places]
+        outside = np.ones(len(self.pool), bool)
+        outside[self.set] = False
+        self._options = np.empty((self.slots, 1 + self.candidates), np.int64)
+        self._options[:, 0] = held
+        for label in np.unique(self.pool.labels[held]):
+            rows = np.flatnonzero(self.pool.labels[held] == label)
+            free = self.members[label][outside[self.members[label]]]
+            free = rng.permutation(free) if len(free) else held[rows]
+            # Offers of one round do not overlap while there are enough samples, so no sample enters twice.
+            self._options[rows, 1:] = np.resize(free, (self.candidates, len(rows))).T
+
+    def _observe(self) -> np.ndarray:
+        options = self._options
+        state = self._static[options].copy()
+        state[:, 0, 0] = 1
+        state[..., 5] = self._redundancy()
+        state[..., 6] = self.ridge.margins(options)
+        influence = self.ridge.influences(options)
+        state[..., 7] = influence / (influence.std() + 1e-12)
+        state[..., 8] = self.ridge.class_errors()[self.pool.labels[options]]
+        return np.clip(state, -5, 5)
+
+    def _redundancy(self) -> np.ndarray:
+        labels = self.pool.labels[self._options[:, 0]]
+        nearest = np.zeros(self._options.shape)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            mates = np.flatnonzero(self.pool.labels[self.set] == label)
+            options = self._options[rows]
+            distance = squared_distances(
+                self.pool.features[options.ravel()], self.pool.features[self.set[mates]]
+            ).reshape(*options.shape, len(mates))
+            distance[np.equal(self._places[rows, None], mates)[:, None].repeat(options.shape[1], 1)] = np.inf
+            nearest[rows] = np.sqrt(distance.min(-1)) / self._distance_scale[label] if len(mates) > 1 else 1.0
+        return -nearest
+
+    def _rewards(self, picked: np.ndarray) -> np.ndarray:
+        agrees = self.pool.margins[picked] > 0
+        if self.params.reward == "agreement":
+            return np.where(agrees, 1.0, -1.0)
+        held = self.set[self._places]
+        if self.params.reward == "similarity_and_classification":
+            change = np.abs(self.pool.pixels[picked] - self.pool.pixels[held]).mean((1, 2, 3))
+            return 0.5 / (1 + change) + 0.5 * agrees
+        loss, accuracy = self.ridge.swaps(self._places, picked)
+        gain = (accuracy - self.ridge.accuracy) + (self.ridge.loss - loss)
+        return np.where(picked == held, 0.0, gain)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / (values.std() + 1e-12)
