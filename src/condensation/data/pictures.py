@@ -18,6 +18,7 @@ GREY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MAX_PIXELS = 89_478_485  # of one picture: where Pillow begins to suspect a bomb (a quarter of a gibibyte in RGB)
 BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
+PNG_END = b"IEND\xaeB`\x82"  # Pillow takes a file without it, and so one that lacks its last checksum
 CHUNK = 64
 
 
@@ -30,6 +31,8 @@ def decode(content: bytes, name: str, image_size: int | None = None) -> np.ndarr
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_header(image, name)
+            if image.format == "PNG" and PNG_END not in content:
+                raise EOFError("its last chunk is missing")
             ImageOps.exif_transpose(image, in_place=True)
             picture = _opaque(image)
     except BOMB:
