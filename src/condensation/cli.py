@@ -58,7 +58,8 @@ def parameters(ctx: typer.Context, path: Path, method: str | None = None) -> dic
 @app.command(context_settings=OPEN)
 def fetch(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
     """Bring a data set to data/raw: embedded, from CONDENSATION_DATA, or downloaded with checksums."""
-    from condensation.stages.fetch import data_root, fetch
+    from condensation.data.sources import data_root
+    from condensation.stages.fetch import fetch
 
     fetch(dataset, data_root=data_root(), raw=Layout(root).raw(dataset))
 
@@ -131,10 +132,10 @@ def report(
     root: Root = HERE,
 ) -> None:
     """Build reports/comparison.md, .html, .csv and figures from the metrics files alone."""
-    from condensation.stages.report import build, planned
+    from condensation.stages.report import planned, report
 
     tree = parameters(ctx, params)
-    build(Layout(root), planned(tree) if root == HERE else [])
+    report(root, planned(tree) if root == HERE else [])
 
 
 @app.command()
@@ -142,7 +143,7 @@ def comparison(root: Root = HERE) -> None:
     """Print the comparison and where its page lies."""
     from condensation.stages.report import show
 
-    show(Layout(root))
+    show(root)
 
 
 @app.command(context_settings=OPEN)

@@ -1,6 +1,7 @@
 """Experiment tracking: the only file that imports mlflow, and a null object for when tracking is off."""
 
 import hashlib
+import logging
 import os
 import socket
 import subprocess
@@ -128,6 +129,7 @@ class MlflowTracker:
         warnings.filterwarnings("ignore", module="sqlalchemy.*|alembic.*|mlflow.*")
         import mlflow
 
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         home = Path(os.environ.get("DVC_ROOT", root)).resolve()
         mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
         self._home, self._client = home, mlflow.MlflowClient()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
+from scipy.special import stdtrit
 
 
 class Record(BaseModel):
@@ -28,7 +28,7 @@ class Spread(Record):
         x = np.asarray(values, np.float64)
         if len(x) < 2:
             return Spread(mean=float(x.mean()), std=None, ci_low=None, ci_high=None, n=len(x))
-        half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+        half = float(stdtrit(len(x) - 1, 0.975) * x.std(ddof=1) / np.sqrt(len(x)))
         mean = float(x.mean())
         return Spread(mean=mean, std=float(x.std(ddof=1)), ci_low=mean - half, ci_high=mean + half, n=len(x))
 

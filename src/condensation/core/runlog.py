@@ -64,7 +64,7 @@ class RunLog:
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     def checkpoint(self, state: Callable[[], State], *, now: bool = False) -> None:
-        """Save ``state()`` when the last save is 20 s old (or ``now``). Call it only where the state is whole."""
+        """Save ``state()``, which must be whole, when the last save is ``checkpoint_seconds`` old (or ``now``)."""
         if self._path is None or (not now and time.monotonic() - self._saved < self._interval):
             return
         spent = (time.perf_counter() - self._start[0], time.process_time() - self._start[1])

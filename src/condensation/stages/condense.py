@@ -22,7 +22,7 @@ from condensation.core.results import CondensedCell, CondensedSeed, TaughtSeeds
 from condensation.core.runlog import RunLog
 from condensation.stages.grid import write_grid
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.process import Meter, digest_of, hardware, versions
+from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, versions
 from condensation.tracking import Run, Tracker, commit
 
 
@@ -101,6 +101,7 @@ def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Pat
     log = RunLog(
         f"{job.cell} seed {seed}",
         checkpoint=work / "checkpoint.npz",
+        checkpoint_seconds=checkpoint_seconds(),
         on_metrics=run.metrics,
         show=True,
     )

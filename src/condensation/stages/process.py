@@ -14,6 +14,7 @@ from types import FrameType
 import psutil
 
 import condensation
+from condensation.core.errors import InputError
 from condensation.core.files import canonical_json
 from condensation.core.results import Cost
 
@@ -49,6 +50,15 @@ class Meter:
             cpu_seconds=round(self._cpu_seconds + before[1], 3),
             peak_memory_mb=round(self._peak / 2**20, 1),
         )
+
+
+def checkpoint_seconds() -> float:
+    """Seconds between two checkpoints: CONDENSATION_CHECKPOINT_SECONDS, or 20."""
+    text = os.environ.get("CONDENSATION_CHECKPOINT_SECONDS", "20")
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"CONDENSATION_CHECKPOINT_SECONDS is {text!r}; allowed: a number of seconds") from None
 
 
 def stop_on_sigterm() -> None:

@@ -1,0 +1,145 @@
+"""The command line: what is refused, in which words, and with which exit status."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import contract
+import numpy as np
+import pytest
+from code_reach import ROOT
+
+from condensation import load
+from condensation.core.condensed import CondensedDataset
+from condensation.core.files import write_npz
+
+
+def condense(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder that has the project's params.yaml; tracking is off."""
+    if not (folder / "params.yaml").exists():
+        shutil.copy(ROOT / "params.yaml", folder)
+    return subprocess.run(
+        [sys.executable, "-m", "condensation", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CONDENSATION_TRACKING": "off"},
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with digits prepared."""
+    folder = tmp_path_factory.mktemp("project")
+    for stage in ("fetch", "prepare"):
+        done = condense(folder, stage, "--dataset", "digits")
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+CELL = ("condense", "--dataset", "digits", "--method", "random", "--images-per-class", "2")
+
+
+def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
+    """The words with the values of some options replaced."""
+    new = list(words)
+    for name, value in options.items():
+        new[new.index("--" + name.replace("_", "-")) + 1] = value
+    return tuple(new)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (changed(CELL, method="randon"), "unknown method 'randon'; allowed: gradient_matching, herding"),
+        (changed(CELL, images_per_class="5000"), "images per class 5000 is not possible on digits; allowed: 1.."),
+        (changed(CELL, images_per_class="0"), "images per class 0 is not possible"),
+        (changed(CELL, images_per_class="two"), "'two' is not a valid int"),
+        (changed(CELL, dataset="digitz"), "digitz/train.npz does not exist"),
+        ((*CELL, "--iterations", "5"), "unknown parameter 'iterations'"),
+        ((*CELL, "--seeds", "[a]"), "seeds.0 is 'a'"),
+        ((*CELL, "--seeds"), "--seeds needs a value"),
+        ((*CELL, "stray"), "'stray' belongs to no option"),
+        (("fetch", "--dataset", "no_such_set"), "no_such_set"),
+        (("show", "params.yaml"), "params.yaml is not"),
+        (("export", "nothing.npz"), "nothing.npz does not exist"),
+        (("evaluate", "--dataset", "digits", "--method", "random"), "--images-per-class is missing"),
+        (("evaluate", "--dataset", "digits", "--judge.protocol", "soft"), "'soft'"),
+        (("comparison",), "comparison.md does not exist"),
+        (("condens",), "condens"),
+    ],
+)
+def test_a_mistake_ends_with_one_sentence_and_status_2(prepared: Path, words: tuple[str, ...], message: str) -> None:
+    before = sorted(prepared.rglob("*"))
+    done = condense(prepared, *words)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted(prepared.rglob("*")) == before
+
+
+def test_debug_shows_the_traceback(prepared: Path) -> None:
+    done = condense(prepared, *changed(CELL, method="randon"), "--debug")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_a_failure_ends_with_status_1(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    (tmp_path / "reports").write_text("a file where a folder is needed")
+    done = condense(tmp_path, *CELL)
+    assert done.returncode == 1
+    assert done.stderr.startswith("condense: failed: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_condense_show_and_export(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    done = condense(tmp_path, *CELL, "--seeds", "[3, 4]")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "data/condensed/digits/random/ipc-2"
+    assert sorted(path.name for path in folder.iterdir()) == ["seed-3.npz", "seed-3.png", "seed-4.npz", "seed-4.png"]
+    shown = condense(tmp_path, "show", str(folder / "seed-3.npz"))
+    assert '"method": "random"' in shown.stdout
+    assert '"counts": {' in shown.stdout
+    exported = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--out", str(tmp_path / "images"))
+    assert exported.returncode == 0, exported.stderr
+    assert len(list((tmp_path / "images").glob("*/*.png"))) == 20
+    again = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--out", str(tmp_path / "images"))
+    assert again.returncode == 2
+    plain = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--to", "npz", "--out", str(tmp_path / "x.npz"))
+    assert plain.returncode == 0, plain.stderr
+    with np.load(tmp_path / "x.npz") as arrays:
+        np.testing.assert_array_equal(arrays["images"], load(folder / "seed-3.npz").images)
+
+
+def test_export_keeps_labels_when_names_do_not_sort(tmp_path: Path) -> None:
+    train = contract.toy()
+    params = contract.params_of("random")
+    made = CondensedDataset.of_selection(
+        train, np.arange(len(train)), method="random", images_per_class=1, seed=0, params=params
+    )
+    names = ("shoe", "bag/case", "hat")
+    arrays = {"images": made.images, "labels": made.labels}
+    told = made.provenance.model_copy(update={"class_names": names})
+    path = tmp_path / "set.npz"
+    write_npz(path, {**arrays, "provenance": np.array(told.model_dump_json())})
+    load(path).export_folder(tmp_path / "out")
+    folders = sorted(folder.name for folder in (tmp_path / "out").iterdir())
+    assert folders == ["0-shoe", "1-bag_case", "2-hat"]
+    counts = [len(list((tmp_path / "out" / name).iterdir())) for name in folders]
+    assert counts == np.bincount(made.labels).tolist()
+
+
+def test_to_pandas(tmp_path: Path) -> None:
+    train = contract.toy()
+    made = contract.make("random", train, 0, tmp_path)
+    made.save(tmp_path / "set.npz")
+    frame = load(tmp_path / "set.npz").to_pandas()
+    assert frame.shape == (6, 2 + 64)
+    assert frame["class_name"].tolist() == [f"class {label}" for label in made.labels]
+    np.testing.assert_array_equal(frame.iloc[:, 2:].to_numpy(), made.images.reshape(6, -1))

@@ -1,0 +1,112 @@
+"""dvc.yaml lists for each stage exactly the code and the parameters that the stage reaches."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from code_reach import ROOT, reach
+from ruamel.yaml import YAML
+
+from condensation.core.params import read_params
+from condensation.registry import METHODS
+
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = read_params(ROOT / "params.yaml")
+GROUPS = {name: methods for name, methods in PARAMS["pipeline"].items() if name != "judged"}
+# Names, paths of runs and words on the screen; they carry what a stage makes and cannot change it.
+CARRIERS = {"src/condensation/registry.py", "src/condensation/tracking.py", "src/condensation/cli.py"}
+
+
+def listed(stage: str) -> list[str]:
+    """The source files that a stage lists, the matrix' item still in them."""
+    return [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("src/")]
+
+
+def reached(stage: str) -> set[str]:
+    """The source files that a stage reaches, the method's own file named by the matrix' item."""
+    if not stage.startswith("condense-"):
+        return reach(f"condensation.stages.{stage.removesuffix('-whole')}") - CARRIERS
+    files = reach("condensation.stages.condense")
+    for method in GROUPS[stage.removeprefix("condense-")]:
+        module = METHODS[method].module
+        own = "src/" + module.replace(".", "/") + ".py"
+        files |= {own.replace(method, "${item.method}") if file == own else file for file in reach(module)}
+    return files - CARRIERS
+
+
+@pytest.mark.parametrize("stage", sorted(PIPELINE))
+def test_stage_lists_the_code_that_it_reaches(stage: str) -> None:
+    assert listed(stage) == sorted(listed(stage)), "keep the list sorted"
+    assert set(listed(stage)) == reached(stage)
+
+
+def test_groups_hold_every_judged_method_once() -> None:
+    grouped = [method for methods in GROUPS.values() for method in methods]
+    assert sorted(grouped) == sorted(PARAMS["pipeline"]["judged"])
+    assert sorted(grouped) == sorted(set(grouped))
+
+
+def test_groups_fit_the_table() -> None:
+    for group, methods in GROUPS.items():
+        for method in methods:
+            entry = METHODS[method]
+            room = "selection" if group == "taught" else group
+            assert entry.module.split(".")[1] == room
+            needs = "models/${item.dataset}" in PIPELINE[f"condense-{group}"]["deps"]
+            assert needs == entry.teacher, f"{method} is in group {group}"
+
+
+class Recorder(dict[str, Any]):
+    """params.yaml that remembers the dotted keys that were asked for."""
+
+    def __init__(self, tree: Mapping[str, Any], seen: set[str], prefix: str = "") -> None:
+        super().__init__(tree)
+        self._seen, self._prefix = seen, prefix
+
+    def __getitem__(self, key: str) -> Any:
+        value, dotted = super().__getitem__(key), f"{self._prefix}{key}"
+        self._seen.add(dotted)
+        return Recorder(value, self._seen, f"{dotted}.") if isinstance(value, dict) else value
+
+
+def leaves(seen: set[str]) -> set[str]:
+    """The deepest keys that were asked for."""
+    return {key for key in seen if not any(other.startswith(f"{key}.") for other in seen)}
+
+
+def wanted(stage: str, **item: str) -> set[str]:
+    """The stage's params with the matrix' item and judge.protocol filled in."""
+    text = {re.sub(r"\$\{item\.(\w+)\}", lambda match: item[match[1]], name) for name in PIPELINE[stage]["params"]}
+    return {name.replace("${judge.protocol}", PARAMS["judge"]["protocol"]) for name in text}
+
+
+def test_condense_reads_the_parameters_that_it_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    from condensation.core.params import seeds
+    from condensation.stages import condense
+    from condensation.stages.layout import Cell, Layout
+
+    monkeypatch.setattr(condense, "ImageSet", _Toy)
+    monkeypatch.setattr(condense, "file_digest", lambda *_: "")
+    for method in ("random", "herding"):
+        seen: set[str] = set()
+        tree = Recorder(PARAMS, seen)
+        seeds(tree)
+        condense.order(Layout(), tree, Cell("toy", method, 1))
+        group = next(group for group, methods in GROUPS.items() if method in methods)
+        assert leaves(seen) == wanted(f"condense-{group}", dataset="toy", method=method)
+
+
+class _Toy:
+    @staticmethod
+    def load(path: Path, dataset: str) -> Any:
+        from contract import toy
+
+        return toy()
+
+
+def test_every_section_is_listed_by_a_stage() -> None:
+    roots = {name.split(".")[0] for stage in PIPELINE.values() for name in stage.get("params", [])}
+    used_by_matrix = set(re.findall(r"\$\{(\w+)", str([stage.get("matrix") for stage in PIPELINE.values()])))
+    assert roots | used_by_matrix == set(PARAMS)
