@@ -44,8 +44,9 @@ def judge(
     """Train one fresh network for each of ``seeds`` on the set and score it on ``test``, once, at its end.
 
     images: float32 (n, h, w, c) at pixel scale. labels: int64 (n,). soft_labels: float (n, pictures per image,
-    classes) used in place of the labels, or None. mean, std: (c,) of the data that the set was made from, at pixel
-    scale. Images that hold several pictures are cut into them, each enlarged to the size of the image.
+    classes), or (n, classes) for one picture, used in place of the labels, or None. mean, std: (c,) of the data that
+    the set was made from, at pixel scale. Images that hold several pictures are cut into them, each enlarged to the
+    size of the image.
     The result for a seed depends on nothing but the set, the protocol and that seed.
     """
     if images.shape[1:] != test.image_shape:
