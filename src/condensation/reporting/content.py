@@ -1,0 +1,74 @@
+"""Everything that the page and the Markdown say, gathered once from the records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from condensation.reporting.cells import Footnotes, Table
+from condensation.reporting.details import absent, conditions, datasets, load_table, results_table
+from condensation.reporting.figures import Drawing
+from condensation.reporting.gallery import Picture
+from condensation.reporting.headline import Headline, Results, headlines
+from condensation.reporting.records import Key, Records
+
+INTRODUCTION = (
+    "Accuracy is that of fresh networks on test data, in percent: each is trained on a condensed set alone. "
+    "Intervals are 95 %, Student's t, over sets where there are several (their networks averaged first), "
+    "else over the networks of the one set. Gain over random is the difference from a random selection of the same "
+    "size under the same judge and kind of labels, paired by seed."
+)
+MARKS = (
+    "* the interval of the gain excludes zero",
+    "** and the paired t test stays below 0.05 after Holm's correction for all comparisons of this report",
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Nothing is left to compute, only to write."""
+
+    headlines: Sequence[Headline]
+    absent: Sequence[str]
+    results: Sequence[Table]
+    other_judges: Sequence[Table]
+    loads: Sequence[Table]
+    drawings: Sequence[Drawing]
+    pictures: Sequence[Picture]
+    conditions: Sequence[tuple[str, str]]
+    footnotes: Footnotes
+
+
+def gather(
+    records: Records,
+    table: pd.DataFrame,
+    results: Results,
+    expected: Sequence[Key],
+    drawings: Sequence[Drawing],
+    pictures: Sequence[Picture],
+) -> Content:
+    """The content of a comparison whose headline judge is that of ``results``."""
+    notes = Footnotes()
+    names = datasets(table, expected)
+    return Content(
+        headlines=headlines(results, notes),
+        absent=absent(records, expected),
+        results=[results_table(name, results, expected, notes) for name in names],
+        other_judges=_other_judges(table, results, notes),
+        loads=[load_table(results, name, expected) for name in names],
+        drawings=drawings,
+        pictures=pictures,
+        conditions=conditions(records, results, expected),
+        footnotes=notes,
+    )
+
+
+def _other_judges(table: pd.DataFrame, results: Results, notes: Footnotes) -> list[Table]:
+    """The results under every protocol and network but the headline's, a table each."""
+    found = []
+    for judge in sorted(set(zip(table["protocol"], table["network"], strict=True)) - {results.judge}):
+        theirs = Results(table, judge)
+        for name in datasets(pd.DataFrame(theirs.rows), []):
+            plain = results_table(name, theirs, [], notes)
+            found.append(Table(plain.columns, plain.rows, f"{plain.name}, protocol {judge[0]}, network {judge[1]}"))
+    return found

@@ -1,0 +1,168 @@
+"""The tables behind the main one: every result, what it cost, what is missing and under which conditions."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from condensation.core.results import CondensedCell, JudgedCell
+from condensation.reporting.cells import Cell, Footnotes, Table, head, missing, nothing
+from condensation.reporting.display import (
+    WHOLE,
+    dataset_name,
+    dataset_order,
+    duration,
+    known,
+    listed,
+    memory,
+    method_name,
+    method_order,
+    share,
+    signed,
+    signed_interval,
+    size_name,
+)
+from condensation.reporting.headline import Results, Row, accuracy_cell, published_cell
+from condensation.reporting.records import Key, Records
+
+SIGNIFICANT = 0.05
+
+
+def datasets(table: pd.DataFrame, expected: Sequence[Key]) -> list[str]:
+    """Every data set that was run or asked for, in the report's order."""
+    return sorted({*table["dataset"], *(dataset for dataset, _, _ in expected)}, key=dataset_order)
+
+
+def results_table(dataset: str, results: Results, expected: Sequence[Key], notes: Footnotes) -> Table:
+    """All methods and sizes of one data set: accuracy, gain and share for each kind of labels, and what papers say."""
+    kinds = results.label_kinds()
+    few = len(kinds) == 1
+    titles = ["Accuracy in %", "Gain over random", "Share of whole set"]
+    columns = [title if few else f"{title}, {kind} labels" for kind in kinds for title in titles]
+    rows = []
+    for method, size in _cells(dataset, results, expected):
+        squares = [square for kind in kinds for square in _scores(results.find(dataset, method, size, kind), kind)]
+        paper = published_cell(dataset, method, size or None, notes)
+        rows.append((_method(method), _size(size), *squares, paper))
+    return Table(("Method", "Images per class", *columns, "Published, hard labels"), tuple(rows), dataset_name(dataset))
+
+
+def _cells(dataset: str, results: Results, expected: Sequence[Key]) -> list[tuple[str, int]]:
+    found = {(r["method"], 0 if r["method"] == WHOLE else int(r["images_per_class"])) for r in _of(dataset, results)}
+    asked = {(method, size) for name, method, size in expected if name == dataset}
+    every = {*found, *asked, (WHOLE, 0)}
+    return sorted(every, key=lambda cell: (cell[1] == 0, cell[1], method_order(cell[0])))
+
+
+def _of(dataset: str, results: Results) -> list[Row]:
+    return [row for row in results.rows if row["dataset"] == dataset]
+
+
+def _method(method: str) -> Cell:
+    return head(method_name(method), float(method_order(method)[0]))
+
+
+def _size(size: int) -> Cell:
+    return Cell(str(size) if size else "all", float(size) if size else 1e9)
+
+
+def _scores(row: Row | None, kind: str) -> tuple[Cell, Cell, Cell]:
+    if row is None:
+        lost = missing() if kind == "hard" else nothing("none")
+        return lost, lost, lost
+    part = Cell(share(row["share_of_whole"]), float(row["share_of_whole"])) if known(row["share_of_whole"]) else None
+    return accuracy_cell(row), gain_cell(row), part or missing("whole set not judged")
+
+
+def gain_cell(row: Row) -> Cell:
+    """The paired gain over random with its interval, marked when the interval excludes zero or Holm's p is small."""
+    if row["method"] == "random":
+        return nothing("baseline")
+    if row["method"] == WHOLE:
+        return nothing("does not apply")
+    if not known(row["gain_over_random"]):
+        return missing("no random to compare")
+    gain, low, high = float(row["gain_over_random"]), row["gain_ci_low"], row["gain_ci_high"]
+    if not known(low):
+        return Cell(signed(gain), gain, "no interval; 1 seed")
+    sure = "surely-" if known(row["gain_p_holm"]) and row["gain_p_holm"] < SIGNIFICANT else ""
+    mark = f"{sure}up" if low > 0 else f"{sure}down" if high < 0 else ""
+    return Cell(signed(gain), gain, f"{signed_interval(low, high)}; {row['gain_pairs']} seeds", mark)
+
+
+def load_table(results: Results, dataset: str, expected: Sequence[Key]) -> Table:
+    """What condensing one set took, and training one network on it."""
+    rows = []
+    for method, size in _cells(dataset, results, expected):
+        row = next((r for kind in results.label_kinds() if (r := results.find(dataset, method, size, kind))), None)
+        rows.append((_method(method), _size(size), *_costs(row, method)))
+    columns = ("Time to condense", "of it teacher", "CPU time", "Cores busy", "Peak memory", "Training one network")
+    return Table(("Method", "Images per class", *columns), tuple(rows), dataset_name(dataset))
+
+
+def _costs(row: Row | None, method: str) -> tuple[Cell, ...]:
+    if row is None:
+        return (missing(),) * 6
+    train = _seconds(row["train_seconds"])
+    if method == WHOLE:
+        return (*(nothing("does not apply"),) * 5, train)
+    if not known(row["condense_seconds"]):
+        return (*(missing("not measured"),) * 5, train)
+    own = row["condense_seconds"] - row["teacher_seconds"]
+    cores = row["condense_cpu_seconds"] / own if own > 0.05 else None
+    return (
+        _seconds(row["condense_seconds"]),
+        _seconds(row["teacher_seconds"]) if row["teacher_seconds"] else nothing("no teacher"),
+        _seconds(row["condense_cpu_seconds"]),
+        nothing("too short") if cores is None else Cell(f"{cores:.1f}", float(cores)),
+        Cell(memory(row["peak_memory_mb"]), float(row["peak_memory_mb"])),
+        train,
+    )
+
+
+def _seconds(value: float) -> Cell:
+    return Cell(duration(value), float(value))
+
+
+def absent(records: Records, expected: Sequence[Key]) -> list[str]:
+    """What was asked for and is not there, a sentence each; empty when the comparison is whole."""
+    judged, made = records.judged_keys(), set(records.condensed)
+    lost = [_absent(key, judged, made) for key in dict.fromkeys(expected)]
+    whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
+    named = sorted({key[0] for key in (*expected, *judged)}, key=dataset_order)
+    lost += [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
+    return [sentence for sentence in lost if sentence]
+
+
+def _absent(key: Key, judged: set[Key], made: set[Key]) -> str:
+    name = f"{dataset_name(key[0])}, {method_name(key[1])}, {size_name(key[2])}"
+    if key not in judged:
+        return f"{name}: {'condensed, but not judged' if key in made else 'not run'}."
+    return "" if key in made else f"{name}: judged, but what it cost was not measured."
+
+
+def conditions(records: Records, results: Results, expected: Sequence[Key]) -> list[tuple[str, str]]:
+    """What the numbers stand on: judge, n, seeds, hardware, versions, commit."""
+    cells: list[JudgedCell | CondensedCell] = [*records.judged, *records.condensed.values()]
+    wholes = sorted({(c.dataset, c.protocol) for c in records.judged if c.method == WHOLE})
+    versions = sorted({f"{name} {version}" for cell in cells for name, version in cell.versions.items()})
+    per_set = sorted({len(c.judgements) // len(c.set_means()) for c in records.judged})
+    seeds = sorted({j.set_seed for c in records.judged if c.method != WHOLE for j in c.judgements})
+    extra = sorted(records.judged_keys() - set(expected), key=lambda k: (dataset_order(k[0]), k[2], method_order(k[1])))
+    judges = sorted({f"network {c.network} under protocol {c.protocol}" for c in records.judged})
+    found = [
+        ("Judge", "; ".join(judges) or "none"),
+        (
+            "Tables and figures show",
+            f"protocol {results.judge[0]}, network {results.judge[1]}" if results.judge else "nothing",
+        ),
+        ("Whole training set", ", ".join(f"{dataset_name(d)} under protocol {p}" for d, p in wholes) or "not judged"),
+        ("Networks for each set", listed(map(str, per_set))),
+        ("Seeds of the sets", listed(map(str, seeds))),
+        ("Hardware", "; ".join(sorted({cell.hardware for cell in cells})) or "not recorded"),
+        ("Versions", ", ".join(versions) or "not recorded"),
+        ("Commit", ", ".join(sorted({cell.commit for cell in cells if cell.commit})) or "not recorded"),
+    ]
+    if extra:
+        names = [f"{dataset_name(d)} {method_name(m)} {size_name(s)}" for d, m, s in extra]
+        found.append(("Found, but not asked for", ", ".join(names)))
+    return found

@@ -1,0 +1,136 @@
+"""Which figures a comparison has: each for light and for dark paper."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from condensation.core.results import JudgedCell
+from condensation.reporting.charts import (
+    Chart,
+    accuracy_against_seconds,
+    accuracy_by_size,
+    accuracy_of_classes,
+    gain_over_random,
+)
+from condensation.reporting.curves import condensing_curves, judge_curves, mean_curve
+from condensation.reporting.dark import darkened
+from condensation.reporting.display import WHOLE, dataset_name, dataset_order, known, method_name, method_order
+from condensation.reporting.headline import Results, Row
+from condensation.reporting.records import Key, Records
+from condensation.reporting.style import render
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: its file's name, the part of the page that it belongs to, its caption and two PNGs."""
+
+    name: str
+    part: str
+    dataset: str
+    caption: str
+    light: bytes
+    dark: bytes
+
+
+def drawings(records: Records, results: Results, curves: Mapping[Key, pd.DataFrame]) -> list[Drawing]:
+    """Every figure of a comparison, in the page's order. Hard and soft labels never share one."""
+    plans = [
+        *(
+            plan
+            for dataset in _datasets(results)
+            for kind in results.label_kinds()
+            for plan in _of(dataset, kind, results)
+        ),
+        *_judging(records, results),
+        *_condensing(curves),
+        *_classes(records, results),
+    ]
+    return [_draw(*plan) for plan in plans]
+
+
+Plan = tuple[str, str, str, str, Chart]
+
+
+def _draw(name: str, part: str, dataset: str, caption: str, chart: Chart) -> Drawing:
+    paint, height = chart
+    light = render(paint, height)
+    return Drawing(name, part, dataset, caption, light, darkened(light))
+
+
+def _datasets(results: Results) -> list[str]:
+    return sorted({row["dataset"] for row in results.rows}, key=dataset_order)
+
+
+def _of(dataset: str, kind: str, results: Results) -> Iterator[Plan]:
+    whole = results.find(dataset, WHOLE, 0)
+    rows = [r for r in results.rows if (r["dataset"], r["label_kind"]) == (dataset, kind) and r["method"] != WHOLE]
+    if not rows:
+        return
+    title, labels = dataset_name(dataset), _labels(kind)
+    yield (
+        f"accuracy-{dataset}-{kind}",
+        "sizes",
+        dataset,
+        f"{title}: accuracy by images per class{labels}, with 95 % intervals.",
+        accuracy_by_size(f"{title}{labels}", rows, whole),
+    )
+    for size in sorted({int(row["images_per_class"]) for row in rows}):
+        mine = [row for row in rows if row["images_per_class"] == size]
+        yield from _at_size(dataset, kind, size, mine)
+
+
+def _labels(kind: str) -> str:
+    return "" if kind == "hard" else f", {kind} labels"
+
+
+def _at_size(dataset: str, kind: str, size: int, rows: list[Row]) -> Iterator[Plan]:
+    place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+    timed = [row for row in rows if known(row["condense_seconds"])]
+    if timed:
+        caption = f"{place}: accuracy against seconds. Methods on the line are beaten by no other in both."
+        yield f"seconds-{dataset}-{size}-{kind}", "seconds", dataset, caption, accuracy_against_seconds(place, timed)
+    gained = [row for row in rows if known(row["gain_over_random"])]
+    if gained:
+        caption = f"{place}: gain over random, paired by seed, with 95 % intervals."
+        yield f"gain-{dataset}-{size}-{kind}", "gain", dataset, caption, gain_over_random(place, gained)
+
+
+def _judging(records: Records, results: Results) -> Iterator[Plan]:
+    cells = [c for c in _judged(records, results) if c.images_per_class is not None and len(mean_curve(c))]
+    places = dict.fromkeys((c.dataset, c.images_per_class, c.label_kind) for c in cells)
+    for dataset, size, kind in places:
+        mine = [c for c in cells if (c.dataset, c.images_per_class, c.label_kind) == (dataset, size, kind)]
+        place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+        caption = f"{place}: the judge's networks while they learn."
+        yield f"learning-{dataset}-{size}-{kind}", "learning", dataset, caption, judge_curves(place, mine)
+
+
+def _judged(records: Records, results: Results) -> list[JudgedCell]:
+    return [cell for cell in records.judged if (cell.protocol, cell.network) == results.judge]
+
+
+def _condensing(curves: Mapping[Key, pd.DataFrame]) -> Iterator[Plan]:
+    cells = sorted({(d, m) for d, m, _ in curves}, key=lambda cell: (dataset_order(cell[0]), method_order(cell[1])))
+    for dataset, method in cells:
+        by_size = {size: curve for (d, m, size), curve in curves.items() if (d, m) == (dataset, method)}
+        place = f"{dataset_name(dataset)}, {method_name(method)}"
+        caption = f"{place}: while condensing; mean of the seeds and their range."
+        chart = condensing_curves(place, method, by_size)
+        yield f"condensing-{dataset}-{method}", "condensing", dataset, caption, chart
+
+
+def _classes(records: Records, results: Results) -> Iterator[Plan]:
+    judged = [c for c in _judged(records, results) if c.label_kind == "hard"]
+    for dataset in dict.fromkeys(c.dataset for c in judged):
+        sizes = [c.images_per_class for c in judged if c.dataset == dataset and c.images_per_class is not None]
+        if not sizes:
+            continue
+        cells = [c for c in judged if c.dataset == dataset and c.images_per_class in (max(sizes), None)]
+        values = np.array([np.mean([j.accuracy_per_class for j in c.judgements], axis=0) for c in cells]).T
+        names = cells[0].class_names or [str(label) for label in range(len(values))]
+        place = f"{dataset_name(dataset)}, {max(sizes)} per class"
+        caption = f"{place}: accuracy of each class."
+        chart = accuracy_of_classes(place, names, [c.method for c in cells], values)
+        yield f"classes-{dataset}-{max(sizes)}", "classes", dataset, caption, chart

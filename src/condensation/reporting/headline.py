@@ -1,0 +1,224 @@
+"""The main table: four data sets, average time and load by four methods; ours, claimed and published side by side."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from condensation.reporting.cells import Cell, Footnotes, head, missing, nothing
+from condensation.reporting.display import (
+    WHOLE,
+    dataset_name,
+    dataset_order,
+    duration,
+    interval,
+    known,
+    listed,
+    memory,
+    percent,
+)
+from condensation.reporting.published import Foreign, claimed, claimed_costs, published
+
+MAIN_DATASETS = ("mnist", "fashionmnist", "cifar10", "cifar100")
+MAIN_METHODS = {"mps2u": "MPS2U", "mutual_information": "MI", "mps2": "MPS2", "gradient_matching": "GM"}
+MAIN_SIZE = 50
+
+Place = tuple[str, int]
+"""A data set and a number of images per class."""
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the main table: its name and, for each method, one cell of each kind."""
+
+    name: Cell
+    methods: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The main table; ``kinds`` are the columns under each of ``methods``."""
+
+    title: str
+    methods: tuple[str, ...]
+    kinds: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+class Results:
+    """The rows of one judge, found by data set, method, images per class and label kind."""
+
+    def __init__(self, table: pd.DataFrame, judge: tuple[str, str] | None) -> None:
+        self.judge = judge
+        mine = table if judge is None else table[(table["protocol"] == judge[0]) & (table["network"] == judge[1])]
+        self.rows: list[Row] = mine.to_dict("records")
+        self._found = {self._key(row): row for row in self.rows}
+
+    @staticmethod
+    def _key(row: Row) -> tuple[str, str, int, str]:
+        size = 0 if row["method"] == WHOLE else int(row["images_per_class"])
+        return row["dataset"], row["method"], size, row["label_kind"]
+
+    def find(self, dataset: str, method: str, size: int, label_kind: str = "hard") -> Row | None:
+        """The row of one cell, or None when it was not judged; size 0 is the whole training set."""
+        return self._found.get((dataset, method, size, label_kind))
+
+    def places(self) -> list[Place]:
+        """Data sets and sizes with any result, in the report's order."""
+        found = {(row["dataset"], int(row["images_per_class"])) for row in self.rows if row["method"] != WHOLE}
+        return sorted(found, key=lambda place: (dataset_order(place[0]), place[1]))
+
+    def label_kinds(self, methods: Iterable[str] | None = None) -> list[str]:
+        """``hard`` and whatever other kinds of labels were judged (of these methods)."""
+        asked = None if methods is None else set(methods)
+        found = {row["label_kind"] for row in self.rows if asked is None or row["method"] in asked}
+        return ["hard", *sorted(found - {"hard"})]
+
+
+def main_places(results: Results) -> list[Place]:
+    """The four data sets at 50 per class and, where something else was run, its largest size."""
+    main = [(dataset, MAIN_SIZE) for dataset in MAIN_DATASETS]
+    largest: dict[str, int] = {}
+    for dataset, size in results.places():
+        largest[dataset] = max(size, largest.get(dataset, 0))
+    run = set(results.places())
+    further = [(d, s) for d, s in largest.items() if (d, MAIN_SIZE) not in run or d not in MAIN_DATASETS]
+    return [*main, *(place for place in further if place not in main)]
+
+
+def headlines(results: Results, notes: Footnotes) -> list[Headline]:
+    """The main table first, then one of the same shape for every other size that was run."""
+    main = main_places(results)
+    tables = [_headline("50 images per class, where nothing else is said", main, results, notes)]
+    for size in sorted({size for _, size in results.places()}, reverse=True):
+        places = [place for place in results.places() if place[1] == size]
+        if not set(places) <= set(main):
+            tables.append(_headline(f"{size} {'image' if size == 1 else 'images'} per class", places, results, notes))
+    return tables
+
+
+def _headline(title: str, places: list[Place], results: Results, notes: Footnotes) -> Headline:
+    labels = results.label_kinds(MAIN_METHODS)
+    ours = ("ours",) if len(labels) == 1 else tuple(f"ours, {kind} labels" for kind in labels)
+    lines = [_accuracy_line(place, labels, results, notes) for place in places]
+    counted = _counted(places, results)
+    lines += [_cost_line("Average time", "to condense one set", counted, labels, results, notes, _time, _claimed_time)]
+    lines += [
+        _cost_line(
+            "Computational load", "CPU time, cores, memory", counted, labels, results, notes, _load, _claimed_load
+        )
+    ]
+    return Headline(title, tuple(MAIN_METHODS.values()), (*ours, "claimed", "published"), tuple(lines))
+
+
+def _counted(places: list[Place], results: Results) -> list[Place]:
+    """The places that averages are taken over: those of the size of the first one, else all."""
+    run = set(results.places())
+    first = [place for place in places if place[1] == places[0][1] and place in run]
+    return first or [place for place in places if place in run]
+
+
+def _accuracy_line(place: Place, labels: list[str], results: Results, notes: Footnotes) -> Line:
+    dataset, size = place
+    groups = []
+    for method in MAIN_METHODS:
+        ours = [_our_accuracy(results, dataset, method, size, kind) for kind in labels]
+        groups.append((*ours, _claim(dataset, method, size, notes), published_cell(dataset, method, size, notes)))
+    return Line(head(dataset_name(dataset), note=f"accuracy in %, {size} per class"), tuple(groups))
+
+
+def _our_accuracy(results: Results, dataset: str, method: str, size: int, label_kind: str) -> Cell:
+    row = results.find(dataset, method, size, label_kind)
+    if row is None:
+        return missing() if label_kind == "hard" else nothing("none")
+    return accuracy_cell(row)
+
+
+def accuracy_cell(row: Row) -> Cell:
+    """Mean accuracy, with its 95 % interval and n beneath."""
+    n = f"n = {row['n']}"
+    note = f"{interval(row['ci_low'], row['ci_high'])}; {n}" if known(row["ci_low"]) else f"no interval; {n}"
+    return Cell(percent(row["accuracy_mean"]), float(row["accuracy_mean"]), note)
+
+
+def _claim(dataset: str, method: str, size: int, notes: Footnotes) -> Cell:
+    claim = claimed(dataset, method, size)
+    if claim is None:
+        return nothing("no claim")
+    cost = claimed_costs().get(method)
+    remark = f" {cost.note}." if cost and cost.note and dataset_name(dataset) in cost.note else ""
+    return Cell(f"{claim.accuracy:g}", claim.accuracy, sources=(notes.number(f"{claim.note}{remark}"),))
+
+
+def published_cell(dataset: str, method: str, size: int | None, notes: Footnotes, label_kind: str = "hard") -> Cell:
+    """All published accuracies of one cell, each with the footnote of its judge and source."""
+    found = published(dataset, method, size, label_kind)
+    if not found:
+        return nothing("none")
+    text = "; ".join(f"{_foreign(row)}" for row in found)
+    return Cell(text, found[0].accuracy, sources=tuple(notes.number(row.note) for row in found))
+
+
+def _foreign(row: Foreign) -> str:
+    return f"{row.accuracy:g}" if row.deviation is None else f"{row.accuracy:g} ± {row.deviation:g}"
+
+
+def _cost_line(
+    name: str,
+    note: str,
+    places: list[Place],
+    labels: list[str],
+    results: Results,
+    notes: Footnotes,
+    measured: Callable[[list[Row]], Cell],
+    claim: Callable[[str, Footnotes], Cell],
+) -> Line:
+    groups = []
+    for method in MAIN_METHODS:
+        ours = []
+        for kind in labels:
+            rows = [row for d, s in places if (row := results.find(d, method, s, kind)) is not None]
+            ours.append(measured(rows) if rows else missing() if kind == "hard" else nothing("none"))
+        groups.append((*ours, claim(method, notes), nothing("none")))
+    return Line(head(name, note=note), tuple(groups))
+
+
+def _measured(rows: list[Row], name: str) -> list[Row]:
+    return [row for row in rows if known(row[name])]
+
+
+def _over(rows: list[Row]) -> str:
+    return listed(dataset_name(row["dataset"]) for row in rows)
+
+
+def _time(rows: list[Row]) -> Cell:
+    rows = _measured(rows, "condense_seconds")
+    if not rows:
+        return missing("not measured")
+    mean = float(np.mean([row["condense_seconds"] for row in rows]))
+    return Cell(duration(mean), mean, f"over {_over(rows)}")
+
+
+def _load(rows: list[Row]) -> Cell:
+    rows = _measured(rows, "condense_cpu_seconds")
+    if not rows:
+        return missing("not measured")
+    cpu = float(np.mean([row["condense_cpu_seconds"] for row in rows]))
+    own = float(np.mean([row["condense_seconds"] - row["teacher_seconds"] for row in rows]))
+    cores = f"{cpu / own:.1f} cores, " if own > 0.05 else ""
+    return Cell(f"{duration(cpu)} CPU", cpu, f"{cores}{memory(max(row['peak_memory_mb'] for row in rows))}")
+
+
+def _claimed_time(method: str, notes: Footnotes) -> Cell:
+    cost = claimed_costs()[method]
+    return Cell(
+        duration(60 * cost.minutes).replace(".0 ", " "), 60 * cost.minutes, sources=(notes.number(f"{cost.source}."),)
+    )
+
+
+def _claimed_load(method: str, notes: Footnotes) -> Cell:
+    cost = claimed_costs()[method]
+    return Cell(cost.load, sources=(notes.number(f"{cost.source}."),)) if cost.load else nothing("no claim")

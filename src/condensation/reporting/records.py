@@ -1,0 +1,88 @@
+"""The metrics files that other stages wrote, read strictly: the report's only numbers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from condensation.core.errors import InputError
+from condensation.core.results import CondensedCell, JudgedCell, Record
+from condensation.reporting.display import WHOLE, dataset_order, method_order
+
+Key = tuple[str, str, int]
+"""Data set, method, images per class."""
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Everything that was measured: judged cells in reading order, condensed cells by their key."""
+
+    judged: tuple[JudgedCell, ...]
+    condensed: Mapping[Key, CondensedCell]
+
+    def judged_keys(self) -> set[Key]:
+        """The cells that have an accuracy; whole training sets are not among them."""
+        return {(c.dataset, c.method, c.images_per_class) for c in self.judged if c.images_per_class is not None}
+
+
+def read_records(metrics: Path) -> Records:
+    """The records under ``metrics/evaluate`` and ``metrics/condense``; either may be missing.
+
+    Raises InputError naming the file when one is not such a record, lies in the wrong folder,
+    holds an impossible accuracy or tells the same cell as another file.
+    """
+    judged: dict[tuple[object, ...], JudgedCell] = {}
+    for path in sorted((metrics / "evaluate").rglob("*.json")):
+        cell = _whole(_read(path, JudgedCell))
+        folders = (cell.dataset,) if cell.method == WHOLE else (cell.dataset, cell.method)
+        _check_folder(path, metrics / "evaluate", folders)
+        _check_judgements(path, cell)
+        identity = (cell.dataset, cell.method, cell.images_per_class, cell.label_kind, cell.protocol, cell.network)
+        if identity in judged:
+            raise InputError(f"{path} tells {identity} a second time; each result lies in one file")
+        judged[identity] = cell
+    condensed: dict[Key, CondensedCell] = {}
+    for path in sorted((metrics / "condense").rglob("*.json")):
+        made = _read(path, CondensedCell)
+        _check_folder(path, metrics / "condense", (made.dataset, made.method))
+        condensed[made.dataset, made.method, made.images_per_class] = made
+    return Records(tuple(sorted(judged.values(), key=_order)), condensed)
+
+
+def _order(cell: JudgedCell) -> tuple[object, ...]:
+    size = math.inf if cell.images_per_class is None else cell.images_per_class
+    names = (cell.label_kind, cell.protocol, cell.network)
+    return dataset_order(cell.dataset), size, method_order(cell.method), names
+
+
+def _read(path: Path, model: type[RecordT]) -> RecordT:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} is not a {model.__name__}: {place or 'the file'}: {first['msg']}") from None
+
+
+def _whole(cell: JudgedCell) -> JudgedCell:
+    """The whole training set goes by one name, whatever the file calls it."""
+    return cell.model_copy(update={"method": WHOLE}) if cell.images_per_class is None else cell
+
+
+def _check_folder(path: Path, root: Path, folders: tuple[str, ...]) -> None:
+    found = path.relative_to(root).parts[: len(folders)]
+    if found != folders:
+        raise InputError(f"{path} holds a result of {'/'.join(folders)}; it belongs in that folder")
+
+
+def _check_judgements(path: Path, cell: JudgedCell) -> None:
+    if not cell.judgements:
+        raise InputError(f"{path} holds no judgement; each result needs at least one network")
+    for judgement in cell.judgements:
+        if not 0 <= judgement.accuracy <= 100:
+            raise InputError(f"{path}: accuracy {judgement.accuracy} is not possible; allowed: 0..100 percent")
