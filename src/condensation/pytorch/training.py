@@ -19,6 +19,8 @@ from torch.nn import functional
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.pytorch.augment import light_affine
+from condensation.pytorch.fused import fused
+from condensation.pytorch.networks import Network
 
 CURVE_POINTS = 10
 
@@ -52,8 +54,9 @@ class Training:
     images: float32 (n, c, h, w), as the network is to see them. targets: int64 (n,) or float32 (n, classes).
     """
 
-    def __init__(self, network: nn.Module, images: Tensor, targets: Tensor, *, recipe: Recipe, seed: int) -> None:
+    def __init__(self, network: Network, images: Tensor, targets: Tensor, *, recipe: Recipe, seed: int) -> None:
         self.network, self.images, self.targets = network.train(), images, targets
+        self._logits = fused(network)
         self.recipe, self.seed = recipe, seed
         self.batch = min(recipe.batch_size, len(images))
         self.steps = min(math.ceil(recipe.epochs * len(images) / self.batch), recipe.max_steps)
@@ -82,7 +85,7 @@ class Training:
             images = light_affine(images, draws)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps)
-        loss = functional.cross_entropy(self.network(images), targets, label_smoothing=self.recipe.label_smoothing)
+        loss = functional.cross_entropy(self._logits(images), targets, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -159,11 +162,11 @@ def to_input(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Tensor:
     return (tensor - torch.from_numpy(np.asarray(mean, np.float32)).view(1, -1, 1, 1)) / scale
 
 
-def predict(network: nn.Module, images: Tensor, batch_size: int = 512) -> np.ndarray:
+def predict(network: Network, images: Tensor, batch_size: int = 64) -> np.ndarray:
     """Logits float32 (n, classes) in evaluation mode; the network's mode is put back."""
-    training = network.training
+    training, function = network.training, fused(network)
     network.eval()
     with torch.inference_mode():
-        logits = torch.cat([network(part) for part in images.split(batch_size)])
+        logits = torch.cat([function(part) for part in images.split(batch_size)])
     network.train(training)
     return logits.numpy()
