@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from condensation.reporting.display import WHOLE, known, method_name, method_order
 from condensation.reporting.headline import Row
-from condensation.reporting.style import FAINT, INK, colour, legend, legend_height, marker
+from condensation.reporting.style import FAINT, INK, PAPER, colour, legend, legend_height, marker
 
 Draw = Callable[[Figure], None]
 Chart = tuple[Draw, float]
 """What paints a figure, and its height in inches."""
 
+_MAP = LinearSegmentedColormap.from_list("paper to blue", ["#eef2fa", "#8fb0e8", "#2450b8"])
 SHORTEST = 1e-3
 """Seconds: anything faster is drawn here, a logarithm has no zero."""
 
@@ -119,13 +121,13 @@ def accuracy_of_classes(title: str, names: Sequence[str], methods: Sequence[str]
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        picture = axes.imshow(values, aspect="auto", cmap="viridis", vmin=lowest, vmax=100)
+        picture = axes.imshow(values, aspect="auto", cmap=_MAP, vmin=lowest, vmax=100)
         axes.set_xticks(range(len(methods)), [method_name(m) for m in methods], rotation=40, ha="right")
         shown = range(len(names)) if few else range(0, len(names), 10)
         axes.set_yticks(shown, [names[i] for i in shown])
         axes.grid(visible=False)
         for (row, column), value in np.ndenumerate(values) if few else ():
-            shade = "#ffffff" if value < (lowest + 100) / 2 else "#111111"
+            shade = PAPER if value > (lowest + 200) / 3 else INK
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color=shade)
         bar = figure.colorbar(picture, ax=axes, pad=0.02)
         bar.outline.set_visible(False)

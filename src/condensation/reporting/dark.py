@@ -8,10 +8,12 @@ from PIL import Image
 from condensation.reporting.style import INK, PAPER, compact_png
 
 DARK_PAPER, DARK_INK = "#171b21", "#e6e9ee"
+STRONG, LIGHTEST = 0.13, 0.68
+"""Colours of this chroma (Oklab) get at least this lightness, weaker ones (mixed with paper) a part of it."""
 
 
 def darkened(png: bytes) -> bytes:
-    """A figure of ``render`` for dark paper: lightness turned round, hues kept, so that middle tones stay as they are.
+    """A figure of ``render`` for dark paper: lightness turned round, hues kept, strong colours not let go dark.
 
     Works on the colour table alone, in the Oklab space, and so costs nothing beside drawing the figure again.
     """
@@ -22,6 +24,8 @@ def darkened(png: bytes) -> bytes:
     (ink, paper), (dark_ink, dark_paper) = (_oklab(_rgb(*pair)) for pair in ((INK, PAPER), (DARK_INK, DARK_PAPER)))
     whiteness = (lab[:, :1] - ink[0]) / (paper[0] - ink[0])
     lightness = dark_ink[0] + whiteness * (dark_paper[0] - dark_ink[0])
+    strength = np.clip(np.hypot(lab[:, 1:2], lab[:, 2:]) / STRONG, 0, 1)
+    lightness += strength * np.clip(LIGHTEST - lightness, 0, None)
     tint = np.clip(whiteness, 0, 1) * (dark_paper[1:] - paper[1:])
     colours = np.rint(255 * np.clip(_from_oklab(np.hstack([lightness, lab[:, 1:] + tint])), 0, 1))
     picture.putpalette(colours.astype(np.uint8).tobytes())

@@ -124,20 +124,25 @@ def _seconds(value: float) -> Cell:
 
 
 def absent(records: Records, expected: Sequence[Key]) -> list[str]:
-    """What was asked for and is not there, a sentence each; empty when the comparison is whole."""
+    """What was asked for and is not there, a sentence for each method; empty when the comparison is whole."""
     judged, made = records.judged_keys(), set(records.condensed)
-    lost = [_absent(key, judged, made) for key in dict.fromkeys(expected)]
+    lost: dict[tuple[str, str, str], list[int]] = {}
+    for dataset, method, size in dict.fromkeys(expected):
+        if reason := _reason((dataset, method, size), judged, made):
+            lost.setdefault((dataset, method, reason), []).append(size)
+    sentences = [
+        f"{dataset_name(dataset)}, {method_name(method)}, {listed(map(str, sizes))} per class: {reason}."
+        for (dataset, method, reason), sizes in lost.items()
+    ]
     whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
     named = sorted({key[0] for key in (*expected, *judged)}, key=dataset_order)
-    lost += [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
-    return [sentence for sentence in lost if sentence]
+    return sentences + [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
 
 
-def _absent(key: Key, judged: set[Key], made: set[Key]) -> str:
-    name = f"{dataset_name(key[0])}, {method_name(key[1])}, {size_name(key[2])}"
+def _reason(key: Key, judged: set[Key], made: set[Key]) -> str:
     if key not in judged:
-        return f"{name}: {'condensed, but not judged' if key in made else 'not run'}."
-    return "" if key in made else f"{name}: judged, but what it cost was not measured."
+        return "condensed, but not judged" if key in made else "not run"
+    return "" if key in made else "judged, but what it cost was not measured"
 
 
 def conditions(records: Records, results: Results, expected: Sequence[Key]) -> list[tuple[str, str]]:

@@ -61,7 +61,9 @@ def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Pic
     columns = min(COLUMNS, key[2])
     part = excerpt(whole, key[2], classes, frame, columns, shown)
     buffer = io.BytesIO()
-    part.save(buffer, "PNG", optimize=True)
+    red, green, blue, _ = part.split()
+    grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    (part.convert("LA") if grey else part).save(buffer, "PNG", optimize=True)
     return Picture(key, seed, buffer.getvalue(), columns, shown, classes)
 
 

@@ -108,7 +108,7 @@ def _headline(title: str, places: list[Place], results: Results, notes: Footnote
     lines += [_cost_line("Average time", "to condense one set", counted, labels, results, notes, _time, _claimed_time)]
     lines += [
         _cost_line(
-            "Computational load", "CPU time, cores, memory", counted, labels, results, notes, _load, _claimed_load
+            "Computational load", "CPU time; cores; memory", counted, labels, results, notes, _load, _claimed_load
         )
     ]
     return Headline(title, tuple(MAIN_METHODS.values()), (*ours, "claimed", "published"), tuple(lines))
@@ -127,7 +127,7 @@ def _accuracy_line(place: Place, labels: list[str], results: Results, notes: Foo
     for method in MAIN_METHODS:
         ours = [_our_accuracy(results, dataset, method, size, kind) for kind in labels]
         groups.append((*ours, _claim(dataset, method, size, notes), published_cell(dataset, method, size, notes)))
-    return Line(head(dataset_name(dataset), note=f"accuracy in %, {size} per class"), tuple(groups))
+    return Line(head(dataset_name(dataset), note=f"accuracy in %; {size} per class"), tuple(groups))
 
 
 def _our_accuracy(results: Results, dataset: str, method: str, size: int, label_kind: str) -> Cell:
@@ -208,8 +208,8 @@ def _load(rows: list[Row]) -> Cell:
         return missing("not measured")
     cpu = float(np.mean([row["condense_cpu_seconds"] for row in rows]))
     own = float(np.mean([row["condense_seconds"] - row["teacher_seconds"] for row in rows]))
-    cores = f"{cpu / own:.1f} cores, " if own > 0.05 else ""
-    return Cell(f"{duration(cpu)} CPU", cpu, f"{cores}{memory(max(row['peak_memory_mb'] for row in rows))}")
+    cores = f"{cpu / own:.1f} cores; " if own > 0.05 else ""
+    return Cell(duration(cpu), cpu, f"of CPU; {cores}{memory(max(row['peak_memory_mb'] for row in rows))}")
 
 
 def _claimed_time(method: str, notes: Footnotes) -> Cell:

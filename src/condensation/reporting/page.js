@@ -13,8 +13,8 @@ function compare(a, b, column, direction) {
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const up = head.getAttribute("aria-sort") === (column > 1 ? "descending" : "ascending");
-    const order = (column > 1) === up ? "ascending" : "descending";
+    const [first, second] = column > 1 ? ["descending", "ascending"] : ["ascending", "descending"];
+    const order = head.getAttribute("aria-sort") === first ? second : first;
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", order);
     const body = table.tBodies[0];

@@ -20,29 +20,28 @@ PARTS = {
     "sizes": "Accuracy by size",
     "gain": "Gain over random",
     "seconds": "Accuracy against seconds",
-    "learning": "Learning curves: the judge's networks",
-    "condensing": "Learning curves: the methods while condensing",
+    "learning": "Learning curves of the judge",
+    "condensing": "Learning curves of the methods",
     "classes": "Accuracy of each class",
 }
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of the gallery with its caption and its size on the page in CSS pixels."""
+    """One picture of the gallery with its caption."""
 
     png: bytes
     name: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The pictures of one data set and size; the largest size of a data set lies open, the others are folded."""
+    """The pictures of one data set and size, so many CSS pixels wide; the largest size lies open."""
 
     title: str
     note: str
     is_open: bool
+    width: int
     pictures: Sequence[Shown]
 
 
@@ -94,6 +93,6 @@ def _shelf(pictures: Sequence[Picture], is_open: bool) -> Shelf:
     )
     some = f", the first {first.columns} of {size} images" if size > first.columns else ""
     seeds = f", seed {listed(str(seed) for seed in sorted({p.seed for p in pictures}))}."
-    width, height = (n * (TILE + GAP) - GAP for n in (first.columns, first.rows))
-    shown = [Shown(p.png, method_name(p.key[1]), width, height) for p in pictures]
-    return Shelf(f"{dataset_name(dataset)}, {size} per class", rows + some + seeds, is_open, shown)
+    width = first.columns * (TILE + GAP) - GAP
+    shown = [Shown(p.png, method_name(p.key[1])) for p in pictures]
+    return Shelf(f"{dataset_name(dataset)}, {size} per class", rows + some + seeds, is_open, width, shown)
