@@ -13,6 +13,7 @@ from condensation.core.files import write_bytes, write_text
 from condensation.core.params import at, check
 from condensation.reporting.content import gather
 from condensation.reporting.curves import read_curves
+from condensation.reporting.display import WHOLE, dataset_name, duration, interval, known, method_name, percent, signed
 from condensation.reporting.figures import drawings
 from condensation.reporting.gallery import Frame, pictures
 from condensation.reporting.headline import Results
@@ -66,26 +67,32 @@ def planned(tree: Mapping[str, Any]) -> list[Key]:
 
 
 def show(root: Path) -> None:
-    """Print the comparison and where its page lies; InputError when there is none."""
+    """Print the comparison, what is missing and where the page lies; InputError when there is none."""
     reports = root / "reports"
     if not (reports / "comparison.md").exists():
         raise InputError(f"{reports / 'comparison.md'} does not exist; run `condense report` first")
-    table = pd.read_csv(reports / "comparison.csv")
-    screen = Table(title="Comparison (accuracy in percent on the test set)")
-    columns = {
-        "dataset": "data set",
-        "method": "method",
-        "images_per_class": "images per class",
-        "accuracy_mean": "accuracy",
-        "ci_low": "95 % from",
-        "ci_high": "to",
-        "n": "networks",
-        "gain_over_random": "gain over random",
-        "condense_seconds": "seconds",
-    }
-    for title in columns.values():
-        screen.add_column(title)
-    for row in table[list(columns)].itertuples(index=False):
-        screen.add_row(*("" if pd.isna(v) else f"{v:.1f}" if isinstance(v, float) else str(v) for v in row))
-    Console().print(screen)
+    screen = Table(box=None, pad_edge=False)
+    for name in ("Data set", "Method", "Per class", "Labels", "Accuracy %", "95 %", "n", "Gain", "To condense"):
+        screen.add_column(name, no_wrap=True, justify="left" if name in ("Data set", "Method") else "right")
+    for row in pd.read_csv(reports / "comparison.csv").to_dict("records"):
+        screen.add_row(*_line(row))
+    Console(width=max(Console().width, 110)).print(screen)
+    lines = (reports / "comparison.md").read_text().splitlines()
+    for line in (line for line in lines if line.startswith("- **")):
+        print(f"Missing: {line[2:].strip('*')}")
     print(f"The page: {(reports / 'comparison.html').resolve()}")
+
+
+def _line(row: Mapping[Any, Any]) -> list[str]:
+    whole = row["method"] == WHOLE
+    return [
+        dataset_name(row["dataset"]),
+        method_name(row["method"]),
+        "all" if whole else f"{row['images_per_class']:.0f}",
+        row["label_kind"],
+        percent(row["accuracy_mean"]),
+        interval(row["ci_low"], row["ci_high"]) if known(row["ci_low"]) else "",
+        str(row["n"]),
+        signed(row["gain_over_random"]) if known(row["gain_over_random"]) else "",
+        duration(row["condense_seconds"]) if known(row["condense_seconds"]) else "",
+    ]
