@@ -22,9 +22,18 @@ app = typer.Typer(
 )
 OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 
+
+def whole_number(text: str) -> int:
+    """A count given on the command line."""
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is not a whole number; allowed: 1 or more")
+    return int(text)
+
+
 Dataset = Annotated[str, typer.Option(help="digits, mnist, fashionmnist, svhn, cifar10, cifar100, or your own")]
+Source = Annotated[str, typer.Option("--dataset", help="a data set's name, or the path of your own folder, zip or npz")]
 MethodName = Annotated[str, typer.Option("--method", help="a method of the table in registry.py")]
-ImagesPerClass = Annotated[int, typer.Option(help="condensed images of each class")]
+ImagesPerClass = Annotated[int, typer.Option(parser=whole_number, help="condensed images of each class")]
 ParamsFile = Annotated[Path, typer.Option("--params", help="the parameters' file")]
 Root = Annotated[Path, typer.Option(help="the folder that holds data/, models/ and reports/")]
 DEFAULT, HERE = Path("params.yaml"), Path()
@@ -56,12 +65,12 @@ def parameters(ctx: typer.Context, path: Path, method: str | None = None) -> dic
 
 
 @app.command(context_settings=OPEN)
-def fetch(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
+def fetch(ctx: typer.Context, dataset: Source, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
     """Bring a data set to data/raw: embedded, from CONDENSATION_DATA, or downloaded with checksums."""
-    from condensation.data.sources import data_root
+    from condensation.data.sources import data_root, dataset_name
     from condensation.stages.fetch import fetch
 
-    fetch(dataset, data_root=data_root(), raw=Layout(root).raw(dataset))
+    fetch(dataset, data_root=data_root(), raw=Layout(root).raw(dataset_name(dataset)))
 
 
 @app.command(context_settings=OPEN)
@@ -107,7 +116,9 @@ def evaluate(
     ctx: typer.Context,
     dataset: Dataset,
     method: Annotated[str | None, typer.Option(help="a method; leave out for the whole training set")] = None,
-    images_per_class: Annotated[int | None, typer.Option(help="condensed images of each class")] = None,
+    images_per_class: Annotated[
+        int | None, typer.Option(parser=whole_number, help="condensed images of each class")
+    ] = None,
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
@@ -149,7 +160,7 @@ def comparison(root: Root = HERE) -> None:
 @app.command(context_settings=OPEN)
 def run(
     ctx: typer.Context,
-    dataset: Dataset,
+    dataset: Source,
     method: MethodName,
     images_per_class: ImagesPerClass,
     judge: Annotated[bool, typer.Option(help="judge the sets, and random sets of the same size")] = True,
@@ -157,10 +168,12 @@ def run(
     root: Root = Path("runs"),
 ) -> None:
     """Everything for one method outside the pipeline: fetch, prepare, teach, condense, evaluate, compare."""
+    from condensation.data.sources import dataset_name
     from condensation.stages.run import run
 
     tree = parameters(ctx, params, method)
-    run(Layout(root), tree, Cell(dataset, method, images_per_class), judged=judge)
+    cell = Cell(dataset_name(dataset), method, images_per_class)
+    run(Layout(root), tree, cell, source=dataset, judged=judge)
 
 
 @app.command()

@@ -11,9 +11,8 @@ from picture_files import BOTH, colours, encoded, flowers, write_zip
 
 from condensation.core.errors import InputError
 from condensation.core.files import file_digest
-from condensation.core.images import ImageSet
+from condensation.core.images import ImageSet, pixel_statistics
 from condensation.core.params import check
-from condensation.data.facts import pixel_statistics
 from condensation.stages.fetch import fetch
 from condensation.stages.prepare import PrepareParams, prepare
 

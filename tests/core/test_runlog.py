@@ -45,6 +45,15 @@ def test_checkpoint_waits_for_its_time(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_what_is_kept_is_made_once_and_read_by_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    made = RunLog(checkpoint=path).keep("pool-3", lambda: {"x": np.arange(3)})
+    again = RunLog(checkpoint=path).keep("pool-3", lambda: pytest.fail("made twice"))
+    assert made["x"].tolist() == again["x"].tolist() == [0, 1, 2]
+    assert RunLog(checkpoint=path).keep("pool-4", lambda: {"x": np.ones(1)})["x"].tolist() == [1]
+    assert RunLog().keep("pool-3", lambda: {"x": np.zeros(1)})["x"].tolist() == [0]
+
+
 def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog("digits random", show=True)
     log.progress(1, 10)

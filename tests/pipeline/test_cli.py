@@ -1,33 +1,43 @@
 """The command line: what is refused, in which words, and with which exit status."""
 
-import os
+import io
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 import contract
 import numpy as np
 import pytest
 from code_reach import ROOT
 
-from condensation import load
+from condensation import cli, load
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import write_npz
 
 
-def condense(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder that has the project's params.yaml; tracking is off."""
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def condense(folder: Path, *words: str) -> Done:
+    """The command line's main() in a folder that has the project's params.yaml; tracking is off."""
     if not (folder / "params.yaml").exists():
         shutil.copy(ROOT / "params.yaml", folder)
-    return subprocess.run(
-        [sys.executable, "-m", "condensation", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "CONDENSATION_TRACKING": "off"},
-    )
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        patch.setenv("CONDENSATION_TRACKING", "off")
+        patch.setattr(sys, "argv", ["condense", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,7 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
         (changed(CELL, method="randon"), "unknown method 'randon'; allowed: gradient_matching, herding"),
         (changed(CELL, images_per_class="5000"), "images per class 5000 is not possible on digits; allowed: 1.."),
         (changed(CELL, images_per_class="0"), "images per class 0 is not possible"),
-        (changed(CELL, images_per_class="two"), "'two' is not a valid int"),
+        (changed(CELL, images_per_class="two"), "'two' is not a whole number; allowed: 1 or more"),
         (changed(CELL, dataset="digitz"), "digitz/train.npz does not exist"),
         ((*CELL, "--iterations", "5"), "unknown parameter 'iterations'"),
         ((*CELL, "--seeds", "[a]"), "seeds.0 is 'a'"),
@@ -83,9 +93,13 @@ def test_a_mistake_ends_with_one_sentence_and_status_2(prepared: Path, words: tu
 
 
 def test_debug_shows_the_traceback(prepared: Path) -> None:
-    done = condense(prepared, *changed(CELL, method="randon"), "--debug")
-    assert done.returncode != 0
+    command = [sys.executable, "-m", "condensation", *changed(CELL, method="randon"), "--debug"]
+    done = subprocess.run(command, cwd=prepared, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
     assert "Traceback" in done.stderr
+    done = subprocess.run(command[:-1], cwd=prepared, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 def test_a_failure_ends_with_status_1(prepared: Path, tmp_path: Path) -> None:

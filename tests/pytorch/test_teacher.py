@@ -7,7 +7,7 @@ import torch
 from condensation.core.files import read_npz
 from condensation.core.runlog import RunLog
 from condensation.pytorch.networks import NetworkSpec
-from condensation.pytorch.teacher import Teacher, TeacherParams, load_network, pixel_statistics, train_teacher
+from condensation.pytorch.teacher import Teacher, TeacherParams, load_network, normalisation, train_teacher
 
 PARAMS = TeacherParams(
     network=NetworkSpec(width=8, depth=2),
@@ -82,7 +82,7 @@ def test_same_seed_same_bytes_resumed_or_not(train, tmp_path):
     assert len(whole.history) == 10
 
 
-def test_pixel_statistics_against_numpy(train):
-    mean, std = pixel_statistics(train)
+def test_normalisation_against_numpy(train):
+    mean, std = normalisation(train)
     np.testing.assert_allclose(mean, train.pixels().mean((0, 1, 2)), rtol=1e-6)
     np.testing.assert_allclose(std, train.pixels().std((0, 1, 2)), rtol=1e-6)

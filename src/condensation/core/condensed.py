@@ -87,6 +87,7 @@ class CondensedDataset:
         params: BaseModel,
         soft_labels: np.ndarray | None = None,
         learned: dict[str, float] | None = None,
+        pictures_per_image: int = 1,
     ) -> "CondensedDataset":
         """A set made from ``train``: images float (n, h, w, c) and labels (n,) in any order; sorted here, stably."""
         order = np.argsort(labels, kind="stable")
@@ -100,6 +101,7 @@ class CondensedDataset:
             train_sha256=train.sha256,
             label_kind="hard" if soft_labels is None else "soft",
             learned=learned or {},
+            pictures_per_image=pictures_per_image,
         )
         return CondensedDataset(
             np.ascontiguousarray(images[order], np.float32),

@@ -75,6 +75,18 @@ class RunLog:
         write_npz(self._path, {**state(), **kept})
         self._saved = time.monotonic()
 
+    def keep(self, name: str, make: Callable[[], State]) -> dict[str, np.ndarray]:
+        """The arrays of ``make()``, made once: a resumed run reads them from a file beside the checkpoint.
+
+        For what is long to make, large and then stays as it is, so that no checkpoint carries it.
+        """
+        if self._path is None:
+            return dict(make())
+        path = self._path.with_name(f"{self._path.stem}-{name}.npz")
+        if not path.exists():
+            write_npz(path, make())
+        return read_npz(path)
+
     def resume(self) -> dict[str, np.ndarray] | None:
         """The arrays of the last checkpoint, or None to start anew; restores the metrics' history too."""
         if self._path is None or not self._path.exists():

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel
 
-from condensation.core.images import ImageSet
+from condensation.core.images import ImageSet, pixel_statistics
 from condensation.core.results import Record
 
 
@@ -52,20 +51,3 @@ class Facts(Record):
 def _split_facts(images: ImageSet) -> SplitFacts:
     counts = {name: int(count) for name, count in zip(images.class_names, images.counts(), strict=True)}
     return SplitFacts(images=len(images), counts=counts, sha256=images.sha256)
-
-
-def pixel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation (over all pixels) per channel of uint8 (n, h, w, c), at pixel scale [0, 1].
-
-    From whole-number sums over a histogram: the same numbers on every machine, however many images.
-    """
-    means, deviations = [], []
-    values = np.arange(256, dtype=np.int64)
-    for channel in range(images.shape[-1]):
-        counts = np.zeros(256, np.int64)
-        for start in range(0, len(images), 1024):
-            counts += np.bincount(images[start : start + 1024, ..., channel].reshape(-1), minlength=256)
-        number, first, second = (int((counts * values**power).sum()) for power in (0, 1, 2))
-        means.append(first / (255 * number))
-        deviations.append((number * second - first**2) ** 0.5 / (255 * number))
-    return means, deviations

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from condensation.core.files import canonical_json, read_npz, write_npz
-from condensation.core.images import ImageSet
+from condensation.core.images import ImageSet, pixel_statistics
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
@@ -75,7 +75,7 @@ class Teacher:
 
 def train_teacher(train: ImageSet, *, params: TeacherParams, seed: int, log: RunLog) -> Teacher:
     """Train on ``train`` and describe its images; same seed, same weights, resumed or not."""
-    mean, std = pixel_statistics(train)
+    mean, std = normalisation(train)
     inputs = to_input(train.pixels(), mean, std)
     start = derive(seed, "teacher network")
     network = build(params.network, image_shape=train.image_shape, classes=train.classes, seed=start)
@@ -131,11 +131,7 @@ def _averaged(maps: torch.Tensor) -> torch.Tensor:
     return functional.adaptive_avg_pool2d(maps, PLACES) if large else maps
 
 
-def pixel_statistics(train: ImageSet) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel at pixel scale, float32 (c,), from exact counts of the 256 values."""
-    values = np.arange(256) / 255
-    counts = np.stack([np.bincount(train.images[..., c].ravel(), minlength=256) for c in range(train.image_shape[2])])
-    share = counts / counts.sum(1, keepdims=True)
-    mean = share @ values
-    std = np.sqrt((share * (values - mean[:, None]) ** 2).sum(1))
-    return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
+def normalisation(train: ImageSet) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each channel at pixel scale, float32 (c,); a constant channel counts as deviation 1e-6."""
+    mean, std = (np.array(values, np.float32) for values in pixel_statistics(train.images))
+    return mean, np.maximum(std, np.float32(1e-6))

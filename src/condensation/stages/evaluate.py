@@ -47,7 +47,7 @@ class Bench:
         prepared = layout.prepared(dataset)
         facts = read_json(prepared / "facts.json")
         test = ImageSet.load(prepared / "test.npz", dataset)
-        mean, std = (np.array(facts[key], np.float32) for key in ("mean", "deviation"))
+        mean, std = (np.array(facts[key], np.float32) for key in ("mean", "std"))
         return Bench(layout, name, protocol, seed, test, mean, std)
 
     def judge(

@@ -15,7 +15,7 @@ from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
 
 
-def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, judged: bool) -> None:
+def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, judged: bool) -> None:
     """Fetch, prepare and teach where needed, condense, judge the sets beside random ones, compare.
 
     Everything lies under ``layout.root``, the parameters as they were used in its ``params.yaml``. What is there
@@ -25,17 +25,17 @@ def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, judged: bool) ->
     buffer = io.StringIO()
     YAML(typ="safe", pure=True).dump(dict(tree), buffer)
     write_text(layout.root / "params.yaml", buffer.getvalue())
-    for words in steps(layout, tree, cell, judged=judged):
+    for words in steps(layout, tree, cell, source=source, judged=judged):
         step(layout, *words)
 
 
-def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, judged: bool) -> list[list[str]]:
-    """The commands, in order, without the options that all share."""
+def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, judged: bool) -> list[list[str]]:
+    """The commands, in order, without the options that all share; source: the data set as the person named it."""
     data = ["--dataset", cell.dataset]
     square = [*data, "--method", cell.method, "--images-per-class", str(cell.images_per_class)]
     todo: list[list[str]] = []
     if not layout.raw(cell.dataset).exists():
-        todo.append(["fetch", *data])
+        todo.append(["fetch", "--dataset", source])
     if not _prepared(layout, tree, cell.dataset):
         todo.append(["prepare", *data])
     if registry.entry(cell.method).teacher and not all(
