@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
+from condensation.core.params import check
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.training import Recipe, Training, predict, rate, to_input
 
@@ -67,6 +69,30 @@ def test_every_pass_sees_every_image_once(train):
     for one_pass in stream.split(len(train)):
         assert sorted(one_pass.tolist()) == list(range(len(train)))
     assert not torch.equal(stream[:36], stream[36:72])
+
+
+def test_augmentation_is_the_one_asked_for_and_differs_by_step(train):
+    def batches(name: str) -> list[torch.Tensor]:
+        training = training_on(train, augmentation=name)
+        found = []
+        for step in range(6):
+            training.step = step
+            found.append(training._augmented(training.images))
+        return found
+
+    plain = training_on(train).images
+    assert all(torch.equal(batch, plain) for batch in batches("none"))
+    flips = batches("flip")
+    assert {torch.equal(batch, plain) or torch.equal(batch, plain.flip(3)) for batch in flips} == {True}
+    assert 0 < sum(torch.equal(batch, plain) for batch in flips) < 6
+    affine = batches("affine")
+    assert not torch.equal(affine[0], affine[1])
+    assert all(torch.equal(one, two) for one, two in zip(affine, batches("affine"), strict=True))
+
+
+def test_unknown_augmentation_is_refused():
+    with pytest.raises(InputError, match=r"recipe\.augmentation is 'blur'.*allowed: colour, crop"):
+        check({**RECIPE.model_dump(), "augmentation": "blur"}, Recipe, "recipe")
 
 
 def test_number_of_steps_is_bounded(train):

@@ -12,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive
-from condensation.pytorch.augment import light_affine
+from condensation.pytorch.augment import draw, light_affine, parse
 from condensation.pytorch.fused import fused
 from condensation.pytorch.networks import Network
 
@@ -33,7 +33,8 @@ class Recipe(Section):
     momentum: of SGD; the first beta of AdamW.
     schedule: one_cycle rises linearly for a quarter of the steps, then falls to zero as a cosine; step_at_half divides
     by ten.
-    augmentation: affine turns, scales, stretches and shifts each image a little.
+    augmentation: "none"; "affine" turns, stretches and shifts each image a little; or siamese operations joined by
+    ``_`` (``augment.draw``), one of them each step, the same for the whole batch.
     """
 
     epochs: int = Field(ge=1)
@@ -44,8 +45,15 @@ class Recipe(Section):
     momentum: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
     schedule: Literal["constant", "one_cycle", "step_at_half"]
-    augmentation: Literal["none", "affine"]
+    augmentation: str
     label_smoothing: float = Field(ge=0, lt=1)
+
+    @field_validator("augmentation")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "affine":
+            parse(value)
+        return value
 
 
 class Training:
@@ -79,10 +87,7 @@ class Training:
 
     def _advance(self) -> float:
         batch = self._indices()
-        images, targets = self.images[batch], self.targets[batch]
-        if self.recipe.augmentation == "affine":
-            draws = torch.Generator().manual_seed(derive(self.seed, "augmentation", self.step))
-            images = light_affine(images, draws)
+        images, targets = self._augmented(self.images[batch]), self.targets[batch]
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps)
         loss = functional.cross_entropy(self._logits(images), targets, label_smoothing=self.recipe.label_smoothing)
@@ -90,6 +95,15 @@ class Training:
         loss.backward()
         self.optimizer.step()
         return loss.item()
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        if self.recipe.augmentation == "none":
+            return images
+        draws = torch.Generator().manual_seed(derive(self.seed, "augmentation", self.step))
+        if self.recipe.augmentation == "affine":
+            return light_affine(images, draws)
+        _, c, h, w = images.shape
+        return draw(self.recipe.augmentation, image_shape=(h, w, c), generator=draws)(images)
 
     def _indices(self) -> Tensor:
         """Images of this step: a stream of shuffled passes, cut into batches of one size."""
