@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from condensation.reporting.cells import Footnotes, Table
-from condensation.reporting.details import absent, conditions, datasets, load_table, results_table
+from condensation.reporting.details import absent, conditions, datasets, load_table, results_table, unseen
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
 from condensation.reporting.headline import Headline, Results, headlines
@@ -52,7 +52,7 @@ def gather(
     names = datasets(table, expected)
     return Content(
         headlines=headlines(results, notes),
-        absent=absent(records, expected),
+        absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, expected, notes) for name in names],
         other_judges=_other_judges(table, results, notes),
         loads=[load_table(results, name, expected) for name in names],

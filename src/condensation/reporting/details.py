@@ -1,6 +1,6 @@
 """The tables behind the main one: every result, what it cost, what is missing and under which conditions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -137,6 +137,17 @@ def absent(records: Records, expected: Sequence[Key]) -> list[str]:
     whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
     named = sorted({key[0] for key in (*expected, *judged)}, key=dataset_order)
     return sentences + [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
+
+
+def unseen(records: Records, shown: Collection[Key]) -> list[str]:
+    """A sentence about the judged cells that have no picture in the gallery, if there are any."""
+    judged = records.judged_keys()
+    lost = sorted(judged - set(shown), key=lambda key: (dataset_order(key[0]), key[2], method_order(key[1])))
+    if not lost:
+        return []
+    names = [f"{dataset_name(d)} {method_name(m)} {size_name(s)}" for d, m, s in lost]
+    which = listed(names) if len(names) <= 3 else f"{len(names)} of {len(judged)} sets"
+    return [f"Gallery: no picture of {which}."]
 
 
 def _reason(key: Key, judged: set[Key], made: set[Key]) -> str:

@@ -39,7 +39,8 @@ class Picture:
 def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Picture]:
     """The first seed's picture of every set under ``<condensed>/<dataset>/<method>/ipc-<k>/seed-<s>.png``.
 
-    classes: number of classes of each data set; what is not among them is left out.
+    classes: number of classes of each data set. Sets of other data sets, and pictures that are not such a grid, are
+    left out. Raises InputError when a file is not a PNG.
     """
     found: dict[Key, tuple[int, Path]] = {}
     for path in condensed.glob("*/*/ipc-*/seed-*.png"):
@@ -48,10 +49,11 @@ def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Pic
         if key[0] in classes and (key not in found or seed < found[key][0]):
             found[key] = seed, path
     keys = sorted(found, key=lambda key: (dataset_order(key[0]), key[2], method_order(key[1])))
-    return [_picture(key, *found[key], frame, classes[key[0]]) for key in keys]
+    made = [_picture(key, *found[key], frame, classes[key[0]]) for key in keys]
+    return [picture for picture in made if picture is not None]
 
 
-def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Picture:
+def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Picture | None:
     try:
         with Image.open(path) as image:
             whole = image.convert("RGB")
@@ -60,6 +62,8 @@ def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Pic
     shown = min(CLASSES, classes)
     columns = min(COLUMNS, key[2])
     part = excerpt(whole, key[2], classes, frame, columns, shown)
+    if part is None:
+        return None
     buffer = io.BytesIO()
     red, green, blue, _ = part.split()
     grey = red.tobytes() == green.tobytes() == blue.tobytes()
@@ -69,19 +73,17 @@ def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Pic
 
 def excerpt(
     whole: Image.Image, images_per_class: int, classes: int, frame: Frame, columns: int, shown: int
-) -> Image.Image:
+) -> Image.Image | None:
     """The first ``columns`` images of the first ``shown`` classes of a grid, its names left off.
 
-    Raises InputError when the picture is not such a grid.
+    None when the picture is not a grid of so many images of each class, as where a method made unequal classes.
     """
     across = min(images_per_class, frame.columns)
     lines = -(-images_per_class // frame.columns)
     width, rest = divmod(whole.width - frame.margin - frame.gap, across)
     height, more = divmod(whole.height - frame.gap, classes * lines)
     if rest or more or width <= frame.gap or height <= frame.gap:
-        raise InputError(
-            f"a picture of {whole.width} x {whole.height} is not a grid: {classes} classes x {images_per_class} images"
-        )
+        return None
     tile = (width - frame.gap, height - frame.gap)
     part = Image.new("RGBA", (columns * (tile[0] + GAP) - GAP, shown * (tile[1] + GAP) - GAP))
     for row in range(shown):
