@@ -11,7 +11,7 @@ from condensation.core.runlog import RunLog
 from condensation.pytorch.matching import matched_weights
 from condensation.pytorch.methods import gradient_matching
 from condensation.pytorch.networks import NetworkSpec, build
-from condensation.pytorch.synthetic import Scale
+from condensation.pytorch.synthetic import Scale, initialise
 
 NETWORK = {"name": "convnet", "width": 8, "depth": 1}
 
@@ -82,13 +82,13 @@ def test_published_loops_and_those_between():
 @pytest.mark.parametrize(("kind", "level"), [("white", 1.0), ("black", 0.0), ("grey", 0.5)])
 def test_constant_initialisations_are_that_level_in_pixels(kind, level):
     scale = Scale.of(images())
-    start = gradient_matching.initialise(kind, images(), images_per_class=1, scale=scale, seed=0)
+    start = initialise(kind, images(), images_per_class=1, scale=scale, seed=0)
     np.testing.assert_allclose(scale.pixels(start), level, atol=1e-6)
 
 
 def test_real_initialisation_takes_distinct_images_of_the_class():
     train, scale = images(), Scale.of(images())
-    start = scale.pixels(gradient_matching.initialise("real", train, images_per_class=12, scale=scale, seed=0))
+    start = scale.pixels(initialise("real", train, images_per_class=12, scale=scale, seed=0))
     for label in (0, 1):
         got = {image.tobytes() for image in np.round(start[label * 12 : label * 12 + 12] * 255).astype(np.uint8)}
         assert got == {train.images[i].tobytes() for i in train.indices_of(label)}
@@ -143,7 +143,7 @@ def test_one_iteration_equals_a_straight_slow_loop():
     train = images(40)
     chosen = params(iterations=1, outer_loops=3, inner_loops=2, initialisation="real", batch_real=7, batch_train=3)
     scale, log = Scale.of(train), RunLog()
-    start = gradient_matching.initialise("real", train, images_per_class=2, scale=scale, seed=4)
+    start = initialise("real", train, images_per_class=2, scale=scale, seed=4)
     labels = torch.tensor([0, 0, 1, 1])
     want, total = textbook_iteration(train, start, labels, chosen, 4, 3, 2)
     got = gradient_matching.condense(train, images_per_class=2, params=chosen, seed=4, log=log)

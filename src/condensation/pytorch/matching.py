@@ -1,24 +1,32 @@
-"""What the matching methods share: which gradients count, how far apart two are, and where an image should move.
+"""What the matching methods share: which gradients count, how far apart two are, and where an image should move."""
 
-The gradient of the match loss with respect to the images needs only one number per weight from the real side.
-With g the network's gradient on the synthetic images and v = dD(real, g)/dg held fixed, it is the gradient of
-<g(images), v>: real images are passed once, in chunks that stay in cache, and no graph is kept of them.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from condensation.pytorch.augment import parse
 from condensation.pytorch.networks import NetworkSpec
 
 Distance = Literal["paper", "mse", "cosine"]
-Gradient = Sequence[torch.Tensor]
+Gradient = Sequence[Tensor]
 
 SMALL = 1e-6
 CHUNK_PIXELS = 16 * 1024  # real pixels passed at once: what keeps the feature maps of width 128 in a few MB of cache
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the synthetic images of a class are to give: the gradient of the loss on real ones, one tensor a weight.
+
+    curvature: the Hessian of that loss times its own gradient at unit length, or None where it is not matched.
+    """
+
+    gradient: Gradient
+    curvature: Gradient | None = None
 
 
 def matchable(spec: NetworkSpec, image_shape: tuple[int, int, int]) -> NetworkSpec:
@@ -33,13 +41,21 @@ def matchable(spec: NetworkSpec, image_shape: tuple[int, int, int]) -> NetworkSp
     return spec.model_copy(update={"depth": min(spec.depth, max(1, side.bit_length() - 2))})
 
 
-def matched_weights(network: nn.Module) -> list[torch.Tensor]:
+def siamese(strategy: str, class_names: Sequence[str]) -> str:
+    """The augmentation strategy, without flips where the classes are digits: a flipped digit is none."""
+    names = parse(strategy)
+    if all(name.isdigit() for name in class_names):
+        names = tuple(name for name in names if name != "flip")
+    return "_".join(names) or "none"
+
+
+def matched_weights(network: nn.Module) -> list[Tensor]:
     """The weights whose gradients are matched, in order: convolutions and linear layers, no biases, no norms."""
     layers = (nn.modules.conv._ConvNd, nn.Linear)
     return [layer.weight for layer in network.modules() if isinstance(layer, layers)]
 
 
-def distance(kind: Distance, real: Gradient, synthetic: Gradient) -> torch.Tensor:
+def distance(kind: Distance, real: Gradient, synthetic: Gradient) -> Tensor:
     """Distance between two gradients of equal shapes, a scalar.
 
     paper: 1 - cosine of each output unit's gradient (a row of a linear layer, a filter of a convolution), summed
@@ -54,59 +70,101 @@ def distance(kind: Distance, real: Gradient, synthetic: Gradient) -> torch.Tenso
     return 1 - (a * b).sum() / (a.norm() * b.norm() + SMALL)
 
 
-def _by_unit(real: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
+def _by_unit(real: Tensor, synthetic: Tensor) -> Tensor:
     a, b = real.flatten(1), synthetic.flatten(1)
     return (1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + SMALL)).sum()
 
 
-def real_gradient(
-    network: nn.Module, weights: Sequence[torch.Tensor], images: torch.Tensor, labels: torch.Tensor
-) -> list[torch.Tensor]:
-    """Gradient of the mean cross-entropy of (n, c, h, w) images, taken a chunk at a time; no graph.
+def real_target(network: nn.Module, images: Tensor, label: int, *, curvature: bool = False) -> Target:
+    """What (n, c, h, w) real images of one class ask for, taken a chunk at a time; no graph is kept.
 
     The sum over chunks is the gradient of the whole batch as long as no layer couples images (BatchNorm must be
     frozen). Chunks that fit in cache are faster than one large batch, and bound the memory.
     """
+    weights = matched_weights(network)
+    gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), network, images, label)
+    if not curvature:
+        return Target(gradient)
+    along = direction(gradient)
+
+    def product(loss: Tensor) -> Gradient:
+        return hessian_vector(torch.autograd.grad(loss, weights, create_graph=True), weights, along)
+
+    return Target(gradient, _summed(weights, product, network, images, label))
+
+
+def _summed(
+    weights: Gradient, of: Callable[[Tensor], Gradient], network: nn.Module, images: Tensor, label: int
+) -> list[Tensor]:
+    """The sum of ``of(share of the mean cross-entropy)`` over chunks of images of one class."""
     total = [torch.zeros_like(w) for w in weights]
-    chunk = max(1, CHUNK_PIXELS // images[0, 0].numel())
-    for x, y in zip(images.split(chunk), labels.split(chunk), strict=True):
-        loss = functional.cross_entropy(network(x), y, reduction="sum") / len(images)
-        torch._foreach_add_(total, list(torch.autograd.grad(loss, weights)))
+    for chunk in images.split(max(1, CHUNK_PIXELS // images[0, 0].numel())):
+        labels = torch.full((len(chunk),), label)
+        loss = functional.cross_entropy(network(chunk), labels, reduction="sum") / len(images)
+        torch._foreach_add_(total, list(of(loss)))
     return total
+
+
+def direction(gradient: Gradient) -> list[Tensor]:
+    """The gradient at unit length over all weights together."""
+    length = torch.stack([g.square().sum() for g in gradient]).sum().sqrt()
+    return [g.detach() / (length + SMALL) for g in gradient]
+
+
+def hessian_vector(
+    gradient: Gradient, weights: Gradient, along: Gradient, *, create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """The Hessian times ``along``, one tensor a weight: the derivative of <gradient, along>; no Hessian is formed.
+
+    gradient: made from ``weights`` with ``create_graph``.
+    """
+    product = torch.stack([(g * v).sum() for g, v in zip(gradient, along, strict=True)]).sum()
+    return torch.autograd.grad(product, weights, create_graph=create_graph, materialize_grads=True)
 
 
 def match(
     network: nn.Module,
-    weights: Sequence[torch.Tensor],
-    real: Gradient,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    target: Target,
+    images: Tensor,
+    label: int,
+    *,
     kind: Distance,
-) -> tuple[float, torch.Tensor]:
-    """(distance, its gradient with respect to the images) between ``real`` and the gradient on (n, c, h, w) images."""
+    view: Callable[[Tensor], Tensor] = lambda images: images,
+    curvature_weight: float = 0.0,
+) -> tuple[float, Tensor]:
+    """(distance to the target, its gradient with respect to ``images``, float (n, c, h, w) of one class).
+
+    view: from images to what the network sees, such as an augmentation; differentiable. The distance of the
+    curvatures counts ``curvature_weight`` times, where the target has one.
+    """
+    weights = matched_weights(network)
     x = images.detach().requires_grad_()
-    loss = functional.cross_entropy(network(x), labels)
-    value = distance(kind, real, torch.autograd.grad(loss, weights, create_graph=True))
-    (gradient,) = torch.autograd.grad(value, x)
-    return float(value.detach()), gradient
+    seen = view(x)
+    loss = functional.cross_entropy(network(seen), torch.full((len(seen),), label))
+    gradient = torch.autograd.grad(loss, weights, create_graph=True)
+    value = distance(kind, target.gradient, gradient)
+    if target.curvature is not None:
+        product = hessian_vector(gradient, weights, direction(target.gradient), create_graph=True)
+        value = value + curvature_weight * distance(kind, target.curvature, product)
+    (moved,) = torch.autograd.grad(value, x)
+    return float(value.detach()), moved
 
 
-def freeze_statistics(network: nn.Module, images: torch.Tensor) -> bool:
-    """Set every BatchNorm's running statistics to those of ``images`` and freeze them; False when there is none.
+def freeze_statistics(network: nn.Module, images: Tensor) -> None:
+    """Evaluation mode, after every BatchNorm's running statistics were set to those of ``images`` (n, c, h, w).
 
-    Zhao et al. 2021, appendix: the statistics come from real images, 16 of each class, in one batch.
+    Zhao et al. 2021, appendix: the statistics come from real images, 16 of each class, in one batch. Without
+    BatchNorm the images are not passed.
     """
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
-        return False
     momenta = [norm.momentum for norm in norms]
     network.train()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
-    with torch.no_grad():
-        network(images)
+    if norms:
+        with torch.no_grad():
+            network(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()
-    return True

@@ -3,16 +3,21 @@
 Zhao, Mopuri, Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021, algorithm 1. Images are optimised at
 normalised scale (mean 0, deviation 1 over the training images; the learning rate is meant for it) and come out at
 pixel scale, not clipped.
+
+Two modes. ``exact`` is the published algorithm: each iteration takes a fresh network, each outer step matches fresh
+real images, and the network is then trained on the synthetic set. ``cached`` matches gradients that were taken once
+on a pool of networks trained for a short while on real data; it has no inner training.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
-from torch import nn
+from pydantic import Field, model_validator
+from torch import Tensor
 from torch.nn import functional
 
 from condensation.core.condensed import CondensedDataset, check_request
@@ -20,25 +25,38 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
-from condensation.pytorch.matching import Distance, freeze_statistics, match, matchable, matched_weights, real_gradient
-from condensation.pytorch.networks import NetworkSpec, build
-from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of
+from condensation.pytorch.augment import Augmentation, draw
+from condensation.pytorch.matching import Distance, Target, freeze_statistics, match, matchable, real_target
+from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
+from condensation.pytorch.synthetic import (
+    Initialisation,
+    Scale,
+    initialise,
+    labels_of,
+    real_batch,
+    statistics_batch,
+    untiled,
+)
 
 PUBLISHED_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
-STATISTICS_PER_CLASS = 16
 
 
 class Params(Section):
     """Defaults are the published values.
 
     outer_loops, inner_loops: null takes the published number for the images per class (``loops``).
-    batch_real: real images of a class at each outer step.
+    second_order: weight of the distance between curvatures (Hessian times gradient) beside that of the gradients.
+    pictures_per_image: how many pictures an image holds, each a tile that is enlarged to the image's size when read.
+    pool: needed by ``cached``, which makes iterations x outer_loops steps, each on one network of the pool.
     """
 
-    mode: Literal["exact"] = "exact"
+    mode: Literal["exact", "cached"] = "exact"
     network: NetworkSpec
     initialisation: Initialisation = "noise"
     distance: Distance = "paper"
+    second_order: float = Field(0.0, ge=0)
+    pictures_per_image: int = Field(1, ge=1)
     iterations: int = Field(1000, ge=1)
     outer_loops: int | None = Field(None, ge=1)
     inner_loops: int | None = Field(None, ge=0)
@@ -47,6 +65,13 @@ class Params(Section):
     network_learning_rate: float = Field(0.01, gt=0)
     batch_real: int = Field(256, ge=1)
     batch_train: int = Field(256, ge=1)
+    pool: PoolParams | None = None
+
+    @model_validator(mode="after")
+    def _pool_where_needed(self) -> Self:
+        if self.mode == "cached" and self.pool is None:
+            raise ValueError("mode cached needs a pool")
+        return self
 
 
 def loops(images_per_class: int, params: Params) -> tuple[int, int, str]:
@@ -64,132 +89,239 @@ def loops(images_per_class: int, params: Params) -> tuple[int, int, str]:
     return *chosen, f"loops {chosen[0]} x {chosen[1]}" + (", interpolated" if interpolated else "")
 
 
+@dataclass(frozen=True)
+class Task:
+    """What stays the same through a run. strategy: siamese augmentation ("none" for plain gradient matching)."""
+
+    train: ImageSet
+    images_per_class: int
+    params: Params
+    seed: int
+    strategy: str = "none"
+    draws: int = 1
+    scale: Scale = field(init=False)
+    spec: NetworkSpec = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", Scale.of(self.train))
+        object.__setattr__(self, "spec", matchable(self.params.network, self.train.image_shape))
+
+    def fresh(self, iteration: int) -> Network:
+        """The untrained network of an iteration."""
+        start = derive(self.seed, "network", iteration)
+        return build(self.spec, image_shape=self.train.image_shape, classes=self.train.classes, seed=start)
+
+    def augmentation(self, seed: int, label: int) -> Augmentation:
+        """The one transform that the real and the synthetic images of a class both go through."""
+        drawn = torch.Generator().manual_seed(derive(seed, "augmentation", label))
+        return draw(self.strategy, image_shape=self.train.image_shape, generator=drawn)
+
+    def fresh_target(self, network: Network, seed: int, label: int) -> Target:
+        """What real images drawn for this step ask."""
+        return self.target(network, label, self.params.batch_real, seed, seed)
+
+    def target(self, network: Network, label: int, count: int | None, seed: int, augmentation_seed: int) -> Target:
+        """What ``count`` real images of a class ask of the synthetic ones, on this network."""
+        images = real_batch(self.train, label, count, self.scale, seed)
+        images = self.augmentation(augmentation_seed, label)(images)
+        return real_target(network, images, label, curvature=self.params.second_order > 0)
+
+
 @dataclass
 class State:
-    """Where a run stands, between two outer steps: whole, so that a checkpoint resumes to the same bytes.
+    """Where a run stands between two outer steps: whole, so that a checkpoint resumes to the same bytes.
 
-    images, velocity: float32 (classes * images per class, c, h, w), normalised. distance: summed over the outer
-    steps of this iteration so far.
+    images, velocity: float32 (classes * images per class, c, h, w), normalised. network: the one in training, none in
+    cached mode. distance: summed over the outer steps of this iteration so far.
     """
 
-    images: torch.Tensor
-    velocity: torch.Tensor
-    network: nn.Module
+    images: Tensor
+    velocity: Tensor
+    network: Network | None = None
     iteration: int = 0
     outer: int = 0
     distance: float = 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds."""
-        weights = {f"network.{name}": value.numpy() for name, value in self.network.state_dict().items()}
+        weights = self.network.state_dict() if self.network else {}
         place = np.array([self.iteration, self.outer, self.distance], np.float64)
-        return {"images": self.images.numpy(), "velocity": self.velocity.numpy(), "place": place, **weights}
+        arrays = {"images": self.images.numpy(), "velocity": self.velocity.numpy(), "place": place}
+        return arrays | {f"network/{name}": value.numpy() for name, value in weights.items()}
 
     @staticmethod
-    def of(arrays: dict[str, np.ndarray], fresh: Callable[[int], nn.Module]) -> "State":
-        """What ``arrays`` were made from."""
+    def of(arrays: dict[str, np.ndarray], fresh: Callable[[int], Network] | None) -> "State":
+        """What ``arrays`` were made from; copied, because torch aligns its memory and rounding can depend on it."""
+        images, velocity = (torch.tensor(arrays[name]) for name in ("images", "velocity"))
         iteration, outer = (int(value) for value in arrays["place"][:2])
-        network = fresh(iteration)
-        weights = {
-            k.removeprefix("network."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("network.")
-        }
-        network.load_state_dict(weights)
-        images, velocity = (
-            torch.tensor(arrays[name]) for name in ("images", "velocity")
-        )  # copied: torch aligns memory
-        return State(images, velocity, network, iteration, outer, float(arrays["place"][2]))
+        state = State(images, velocity, None, iteration, outer, float(arrays["place"][2]))
+        if fresh is not None:
+            state.network = fresh(iteration)
+            weights = {k: torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
+            state.network.load_state_dict({k.removeprefix("network/"): v for k, v in weights.items()})
+        return state
 
 
 def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
     """Learn ``images_per_class`` images for each class; InputError when a class has fewer real ones."""
     check_request(train, images_per_class)
-    scale = Scale.of(train)
-    images = _learn(train, images_per_class, params, seed, log, scale)
-    labels = labels_of(train.classes, images_per_class).numpy()
+    return learn(Task(train, images_per_class, params, seed), log, method="gradient_matching")
+
+
+def learn(task: Task, log: RunLog, *, method: str) -> CondensedDataset:
+    """Run a task to its end."""
+    images = _cached(task, log) if task.params.mode == "cached" else _exact(task, log)
     return CondensedDataset.build(
-        train,
-        scale.pixels(images),
-        labels,
-        method="gradient_matching",
-        images_per_class=images_per_class,
-        seed=seed,
-        params=params,
+        task.train,
+        task.scale.pixels(images),
+        labels_of(task.train.classes, task.images_per_class).numpy(),
+        method=method,
+        images_per_class=task.images_per_class,
+        seed=task.seed,
+        params=task.params,
+        pictures_per_image=task.params.pictures_per_image,
     )
 
 
-def _learn(
-    train: ImageSet, images_per_class: int, params: Params, seed: int, log: RunLog, scale: Scale
-) -> torch.Tensor:
-    spec = matchable(params.network, train.image_shape)
+def _start(task: Task) -> Tensor:
+    return initialise(
+        task.params.initialisation,
+        task.train,
+        images_per_class=task.images_per_class,
+        scale=task.scale,
+        seed=task.seed,
+        pictures_per_image=task.params.pictures_per_image,
+    )
 
-    def fresh(iteration: int) -> nn.Module:
-        place = derive(seed, "network", iteration)
-        return build(spec, image_shape=train.image_shape, classes=train.classes, seed=place)
 
-    outer_loops, inner_loops, note = loops(images_per_class, params)
-    labels = labels_of(train.classes, images_per_class)
+def _exact(task: Task, log: RunLog) -> Tensor:
+    """The published algorithm: normalised images (classes * images per class, c, h, w)."""
     kept = log.resume()
     if kept is None:
-        start = initialise(params.initialisation, train, images_per_class=images_per_class, scale=scale, seed=seed)
-        state = State(start, torch.zeros_like(start), fresh(0))
+        start = _start(task)
+        state = State(start, torch.zeros_like(start), task.fresh(0))
     else:
-        state = State.of(kept, fresh)
-    while state.iteration < params.iterations:
-        step_seed = derive(seed, "step", state.iteration, state.outer)
-        state.distance += _outer_step(state, train, labels, params, scale, step_seed)
+        state = State.of(kept, task.fresh)
+    outer_loops, inner_loops, _ = loops(task.images_per_class, task.params)
+    while state.iteration < task.params.iterations:
+        assert state.network is not None
+        seed = derive(task.seed, "step", state.iteration, state.outer)
+        network = state.network
+        freeze_statistics(network, statistics_batch(task.train, task.scale, seed))
+        _image_step(task, state, network, partial(task.fresh_target, network, seed), seed)
         if state.outer + 1 < outer_loops:
-            _train(state.network, state.images, labels, inner_loops, params, step_seed)
-            state.outer += 1
-        else:
-            log.metrics(state.iteration, match_distance=state.distance / (outer_loops * train.classes))
-            log.progress(
-                state.iteration + 1,
-                params.iterations,
-                note + (f", depth {spec.depth}" if spec != params.network else ""),
-            )
-            state.iteration, state.outer, state.distance = state.iteration + 1, 0, 0.0
-            state.network = fresh(state.iteration)
+            _train(task, network, state.images, inner_loops, seed)
+        if _next(task, state, log):
+            state.network = task.fresh(state.iteration)
         log.checkpoint(state.arrays)
     return state.images
 
 
-def _outer_step(state: State, train: ImageSet, labels: torch.Tensor, params: Params, scale: Scale, seed: int) -> float:
-    """One SGD step on the images towards the gradients of real ones, class by class; the summed distance."""
-    network, weights = state.network, matched_weights(state.network)
-    freeze_statistics(network, scale.normalise(_real(train, range(train.classes), STATISTICS_PER_CLASS, seed, "norm")))
-    gradient, total = torch.empty_like(state.images), 0.0
-    for label in range(train.classes):
-        own = labels == label
-        images = scale.normalise(_real(train, [label], params.batch_real, seed, "real"))
-        target = real_gradient(network, weights, images, torch.full((len(images),), label))
-        value, gradient[own] = match(network, weights, target, state.images[own], labels[own], params.distance)
-        total += value
-    state.velocity.mul_(params.image_momentum).add_(gradient)
-    state.images.sub_(state.velocity, alpha=params.image_learning_rate)
-    return total
+def _cached(task: Task, log: RunLog) -> Tensor:
+    """The same steps on the images, against a pool's gradients of real data."""
+    assert task.params.pool is not None
+    pool = make_pool(
+        task.spec,
+        task.train,
+        scale=task.scale,
+        params=task.params.pool,
+        seed=task.seed,
+        log=log,
+        targets=lambda network, number: _pool_targets(task, network, number),
+    )
+    kept = log.resume()
+    start = _start(task)
+    state = State(start, torch.zeros_like(start)) if kept is None else State.of(kept, None)
+    while state.iteration < task.params.iterations:
+        rng = generator(task.seed, "member", state.iteration, state.outer)
+        number, drawn = int(rng.integers(len(pool))), int(rng.integers(task.draws))
+        augmentation_seed = derive(task.seed, "pool augmentation", number, drawn)
+        _image_step(task, state, pool[number].network, partial(_stored, pool[number], drawn), augmentation_seed)
+        _next(task, state, log)
+        log.checkpoint(state.arrays)
+    return state.images
 
 
-def _real(train: ImageSet, of: range | list[int], count: int, seed: int, purpose: str) -> np.ndarray:
-    """Up to ``count`` random real images of each class in ``of``: float32 (n, h, w, c) at pixel scale."""
-    chosen = []
-    for label in of:
-        members = train.indices_of(label)
-        rng = generator(seed, purpose, label)
-        chosen.append(rng.choice(members, min(count, len(members)), replace=False))
-    return train.pixels(np.concatenate(chosen))
+def _pool_targets(task: Task, network: Network, number: int) -> Targets:
+    """Targets of all classes on a network of the pool, stacked by class: one tensor for each draw, kind and weight."""
+    assert task.params.pool is not None
+    stacked: Targets = {}
+    for drawn in range(task.draws):
+        real_seed = derive(task.seed, "pool real", number, drawn)
+        augmentation_seed = derive(task.seed, "pool augmentation", number, drawn)
+        targets = [
+            task.target(network, label, task.params.pool.real_per_class, real_seed, augmentation_seed)
+            for label in range(task.train.classes)
+        ]
+        for kind in ("gradient", "curvature"):
+            for index, parts in enumerate(zip(*(getattr(t, kind) or () for t in targets), strict=True)):
+                stacked[f"{drawn}/{kind}/{index}"] = torch.stack(parts)
+    return stacked
 
 
-def _train(
-    network: nn.Module, images: torch.Tensor, labels: torch.Tensor, epochs: int, params: Params, seed: int
+def _stored(member: Member, drawn: int, label: int) -> Target:
+    """The target of a class from a member's stacked ones."""
+
+    def of(kind: str) -> list[Tensor]:
+        return [stack[label] for name, stack in member.targets.items() if name.startswith(f"{drawn}/{kind}/")]
+
+    return Target(of("gradient"), of("curvature") or None)
+
+
+def _image_step(
+    task: Task, state: State, network: Network, target: Callable[[int], Target], augmentation_seed: int
 ) -> None:
-    """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order."""
+    """One step on the images towards the targets, class by class; adds the distances to the state."""
+    params, moved = task.params, torch.empty_like(state.images)
+    for label in range(task.train.classes):
+        own = slice(label * task.images_per_class, (label + 1) * task.images_per_class)
+        augmentation = task.augmentation(augmentation_seed, label)
+        value, moved[own] = match(
+            network,
+            target(label),
+            state.images[own],
+            label,
+            kind=params.distance,
+            view=partial(_seen, augmentation, params.pictures_per_image),
+            curvature_weight=params.second_order,
+        )
+        state.distance += value
+    state.velocity.mul_(params.image_momentum).add_(moved)
+    state.images.sub_(state.velocity, alpha=params.image_learning_rate)
+
+
+def _seen(augmentation: Augmentation, pictures_per_image: int, images: Tensor) -> Tensor:
+    """What the network sees of images: their pictures, augmented."""
+    return augmentation(untiled(images, pictures_per_image))
+
+
+def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int) -> None:
+    """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order, augmented by batch."""
     network.train()
-    parameters = list(network.parameters())
+    params, parameters = task.params, list(network.parameters())
+    seen = untiled(images, params.pictures_per_image)
+    labels = labels_of(task.train.classes, len(seen) // task.train.classes)
     for epoch in range(epochs):
-        order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(images)))
-        for batch in order.split(params.batch_train):
-            loss = functional.cross_entropy(network(images[batch]), labels[batch])
+        order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(seen)))
+        for number, batch in enumerate(order.split(params.batch_train)):
+            augmentation = task.augmentation(derive(seed, "train", epoch), number)
+            loss = functional.cross_entropy(network(augmentation(seen[batch])), labels[batch])
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.sub_(gradient, alpha=params.network_learning_rate)
+
+
+def _next(task: Task, state: State, log: RunLog) -> bool:
+    """Go to the next outer step; at an iteration's end report it and answer True."""
+    outer_loops, _, note = loops(task.images_per_class, task.params)
+    state.outer += 1
+    if state.outer < outer_loops:
+        return False
+    log.metrics(state.iteration, match_distance=state.distance / (outer_loops * task.train.classes))
+    state.iteration, state.outer, state.distance = state.iteration + 1, 0, 0.0
+    depth = (
+        f", depth {task.spec.depth} for {task.train.image_shape[0]} pixels" if task.spec != task.params.network else ""
+    )
+    log.progress(state.iteration, task.params.iterations, note + depth)
+    return True

@@ -1,0 +1,110 @@
+"""A pool of networks along the first steps of training on real data, with what each one says of the real images.
+
+Matching against fresh real images at each step spends most of its work on the real side. On a fixed pool that side
+(class gradients, class means of features) is computed once for each network, and kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch.nn import functional
+
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.randomness import derive, generator
+from condensation.core.runlog import RunLog
+from condensation.pytorch.matching import freeze_statistics
+from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.synthetic import Scale, statistics_batch
+
+MOMENTUM = 0.9
+Targets = dict[str, torch.Tensor]
+
+
+class PoolParams(Section):
+    """Which networks, and how much real data a target rests on.
+
+    runs: networks trained from scratch. steps: after how many steps of each a copy joins the pool; 0 is untrained.
+    real_per_class: real images of a class behind a target, null for all. batch_size, learning_rate: of the training
+    (SGD with momentum 0.9, which starts anew at each copy).
+    """
+
+    runs: int = Field(ge=1)
+    steps: tuple[int, ...] = Field(min_length=1)
+    real_per_class: int | None = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.steps) != sorted(set(self.steps)) or self.steps[0] < 0:
+            raise ValueError(f"steps must ascend from 0 or more, got {list(self.steps)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network in evaluation mode, its BatchNorm statistics frozen, and its targets."""
+
+    network: Network
+    targets: Targets
+
+
+def make_pool(
+    spec: NetworkSpec,
+    train: ImageSet,
+    *,
+    scale: Scale,
+    params: PoolParams,
+    seed: int,
+    log: RunLog,
+    targets: Callable[[Network, int], Targets],
+) -> list[Member]:
+    """Train the pool and ask ``targets(network, its number)`` of each; a resumed run reads what was finished."""
+    members: list[Member] = []
+
+    def fresh(run: int) -> Network:
+        start = derive(seed, "pool network", run)
+        return build(spec, image_shape=train.image_shape, classes=train.classes, seed=start)
+
+    def grow(network: Network, run: int, done: int, steps: int) -> dict[str, np.ndarray]:
+        _train(network, train, scale, params, range(done, steps), derive(seed, "pool training", run))
+        freeze_statistics(network, statistics_batch(train, scale, derive(seed, "pool statistics", run, steps)))
+        weights = {f"network/{k}": v.numpy() for k, v in network.state_dict().items()}
+        answers = targets(network, len(members))
+        return weights | {f"targets/{k}": v.numpy() for k, v in answers.items()}
+
+    for run in range(params.runs):
+        weights, done = fresh(run).state_dict(), 0
+        for steps in params.steps:
+            log.progress(0, 1, f"pool: network {len(members) + 1} of {params.runs * len(params.steps)}")
+            network = fresh(run)
+            network.load_state_dict(weights)
+            kept = log.keep(f"pool-{run}-{steps}", partial(grow, network, run, done, steps))
+            weights, done = _part(kept, "network/"), steps
+            network.load_state_dict(weights)
+            members.append(Member(network.eval(), _part(kept, "targets/")))
+    return members
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> Targets:
+    """The arrays under a prefix as tensors, copied: torch aligns its memory, and rounding can depend on it."""
+    return {k.removeprefix(prefix): torch.tensor(v) for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _train(network: Network, train: ImageSet, scale: Scale, params: PoolParams, steps: range, seed: int) -> None:
+    optimizer = torch.optim.SGD(network.parameters(), params.learning_rate, momentum=MOMENTUM)
+    network.train()
+    for step in steps:
+        batch = generator(seed, "batch", step).choice(len(train), min(params.batch_size, len(train)), replace=False)
+        loss = functional.cross_entropy(
+            network(scale.normalise(train.pixels(batch))), torch.from_numpy(train.labels[batch])
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
