@@ -17,7 +17,7 @@ from condensation.core.files import write_json
 from condensation.tracking import EXPERIMENT, MlflowTracker
 
 CELL = ["condense", "--dataset", "toy", "--method", "gradient_matching", "--images-per-class", "2", "--seeds", "[0]"]
-BUDGET = ["--methods.gradient_matching.iterations", "40"]
+BUDGET = ["--methods.gradient_matching.iterations", "60"]
 MADE = Path("data/condensed/toy/gradient_matching/ipc-2")
 
 
@@ -52,12 +52,12 @@ def finish(folder: Path) -> bytes:
 
 
 def stop_in_the_middle(folder: Path, number: signal.Signals) -> int:
-    """Send a signal once there is a checkpoint; the exit status."""
+    """Send a signal once this process has written a checkpoint; the exit status."""
+    begin = time.time()
     process = start(folder)
-    while not list((folder / ".condense").rglob("checkpoint.npz")):
+    while not any(path.stat().st_mtime > begin for path in (folder / ".condense").rglob("checkpoint.npz")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
-    time.sleep(0.3)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert not (folder / MADE).exists(), "it was over before the signal; give it more to do"

@@ -12,6 +12,7 @@ PROTOCOL = Protocol(
     network=NetworkSpec(width=8, depth=2),
     networks=2,
     epochs=20,
+    min_steps=0,
     max_steps=1000,
     batch_size=16,
     optimizer="adamw",

@@ -12,6 +12,7 @@ from condensation.pytorch.teacher import Teacher, TeacherParams, load_network, n
 PARAMS = TeacherParams(
     network=NetworkSpec(width=8, depth=2),
     epochs=20,
+    min_steps=0,
     max_steps=45,
     batch_size=16,
     optimizer="adamw",

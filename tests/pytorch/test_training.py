@@ -13,6 +13,7 @@ from condensation.pytorch.training import Recipe, Training, predict, rate, to_in
 
 RECIPE = Recipe(
     epochs=4,
+    min_steps=0,
     max_steps=1000,
     batch_size=8,
     optimizer="adamw",
@@ -98,6 +99,7 @@ def test_unknown_augmentation_is_refused():
 def test_number_of_steps_is_bounded(train):
     assert training_on(train, batch_size=10).steps == 15  # 4 passes of 36 images: 14.4 batches
     assert training_on(train, max_steps=5).steps == 5
+    assert training_on(train, min_steps=777).steps == 777
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])

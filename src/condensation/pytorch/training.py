@@ -28,7 +28,8 @@ CURVE_POINTS = 10
 class Recipe(Section):
     """How a network is trained.
 
-    epochs: passes over the set; max_steps bounds them from above, the schedule shrinking with it.
+    epochs: passes over the set. min_steps, max_steps: bounds on the number of batches; the schedule stretches and
+    shrinks with it. A set of ten images needs more passes than one of thousands.
     batch_size: images of a step; the whole set where it is smaller.
     momentum: of SGD; the first beta of AdamW.
     schedule: one_cycle rises linearly for a quarter of the steps, then falls to zero as a cosine; step_at_half divides
@@ -38,6 +39,7 @@ class Recipe(Section):
     """
 
     epochs: int = Field(ge=1)
+    min_steps: int = Field(ge=0)
     max_steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     optimizer: Literal["adamw", "sgd"]
@@ -67,7 +69,7 @@ class Training:
         self._logits = fused(network)
         self.recipe, self.seed = recipe, seed
         self.batch = min(recipe.batch_size, len(images))
-        self.steps = min(math.ceil(recipe.epochs * len(images) / self.batch), recipe.max_steps)
+        self.steps = min(max(math.ceil(recipe.epochs * len(images) / self.batch), recipe.min_steps), recipe.max_steps)
         self.step = 0
         self.seconds = 0.0
         self.curve: list[float] = []
