@@ -37,12 +37,18 @@ class Bench:
     std: np.ndarray
 
     @staticmethod
-    def of(layout: Layout, tree: Mapping[str, Any], dataset: str) -> "Bench":
-        """Read the protocol that params.yaml names, the test set and the facts."""
+    def of(layout: Layout, tree: Mapping[str, Any], dataset: str, *, whole: bool = False) -> "Bench":
+        """Read the protocol that params.yaml names, the test set and the facts.
+
+        whole: change the protocol by ``judge.whole``, since the whole training set asks for other batches.
+        """
         from condensation.pytorch.judge import Protocol
 
         name = check(at(tree, "judge.protocol"), str, "judge.protocol")
         protocol = section(tree, f"judge.{name}", Protocol)
+        if whole:
+            changed = {**protocol.model_dump(mode="json"), **at(tree, "judge.whole")}
+            protocol = check(changed, Protocol, "judge.whole")
         seed = check(at(tree, "judge.seed"), int, "judge.seed")
         prepared = layout.prepared(dataset)
         facts = read_json(prepared / "facts.json")
@@ -118,8 +124,8 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
 
 
 def evaluate_whole(layout: Layout, tree: Mapping[str, Any], dataset: str) -> JudgedCell:
-    """Judge the whole training split under the same protocol and write the record."""
-    bench = Bench.of(layout, tree, dataset)
+    """Judge the whole training split under the protocol, changed by ``judge.whole``, and write the record."""
+    bench = Bench.of(layout, tree, dataset, whole=True)
     train = ImageSet.load(layout.prepared(dataset) / "train.npz", dataset)
     judged = [bench.judge("whole", train.pixels(), train.labels, None, 0)]
     record = bench.record(judged, "hard", method="whole", images_per_class=None)
