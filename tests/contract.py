@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import npz_bytes
@@ -144,3 +145,25 @@ def check_resume(method: str, folder: Path) -> int:
         assert log.history == whole_log.history
         break
     return deaths
+
+
+def suite(room: str) -> type:
+    """The tests of a room's methods, as a class for its folder to collect."""
+
+    @pytest.mark.parametrize("method", methods_of(room))
+    class Suite:
+        def test_shapes(self, method: str, tmp_path: Path) -> None:
+            check_shapes(method, tmp_path)
+
+        def test_seeds(self, method: str, tmp_path: Path) -> None:
+            check_seeds(method, tmp_path)
+
+        def test_params_are_refused(self, method: str) -> None:
+            messages = check_params(method)
+            assert all(f"methods.{method}." in message for message in messages), messages
+
+        def test_killed_and_resumed_gives_the_same_bytes(self, method: str, tmp_path: Path) -> None:
+            deaths = check_resume(method, tmp_path)
+            assert deaths >= 1 or room == "selection", "it never took a checkpoint"
+
+    return Suite

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 EXPERIMENT = "condensation"
+SOURCES = ("src", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")  # an edit here makes a run dirty
 
 
 class Run(Protocol):
@@ -191,7 +192,7 @@ def _origin(home: Path) -> dict[str, str]:
     lock = home / "dvc.lock"
     return {
         "commit": git(home, "rev-parse", "HEAD") or "none",
-        "dirty": str(bool(git(home, "status", "--porcelain"))).lower(),
+        "dirty": str(bool(git(home, "status", "--porcelain", "--", *SOURCES))).lower(),
         "dvc_stage": os.environ.get("DVC_STAGE", "none"),
         "dvc_lock": hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none",
     }
@@ -200,7 +201,7 @@ def _origin(home: Path) -> dict[str, str]:
 def commit(home: Path) -> str | None:
     """The checked-out commit, with " (dirty)" where the code was edited since; None outside a checkout."""
     name = git(home, "rev-parse", "HEAD")
-    return f"{name} (dirty)" if name and git(home, "status", "--porcelain", "--", "src") else name or None
+    return f"{name} (dirty)" if name and git(home, "status", "--porcelain", "--", *SOURCES) else name or None
 
 
 def git(home: Path, *arguments: str) -> str:

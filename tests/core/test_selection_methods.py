@@ -14,19 +14,7 @@ from condensation.selection.k_center import centres
 METHODS = contract.methods_of("selection")
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_shapes(method: str, tmp_path: Path) -> None:
-    contract.check_shapes(method, tmp_path)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_seeds(method: str, tmp_path: Path) -> None:
-    contract.check_seeds(method, tmp_path)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_params_are_refused(method: str) -> None:
-    assert all(f"methods.{method}." in message for message in contract.check_params(method))
+TestContract = contract.suite("selection")
 
 
 @pytest.mark.parametrize("method", METHODS)
