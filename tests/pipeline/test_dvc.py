@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 from code_reach import ROOT, reach
+from contract import toy
 from ruamel.yaml import YAML
 
-from condensation.core.params import read_params
+from condensation.core.params import Section, check, read_params, section, seeds
+from condensation.pytorch.judge import Protocol
+from condensation.pytorch.teacher import TeacherParams
 from condensation.registry import METHODS
+from condensation.stages import condense, evaluate, report
+from condensation.stages.layout import Cell, Layout
+from condensation.stages.prepare import PrepareParams
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = read_params(ROOT / "params.yaml")
@@ -83,10 +89,6 @@ def wanted(stage: str, **item: str) -> set[str]:
 
 
 def test_condense_reads_the_parameters_that_it_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    from condensation.core.params import seeds
-    from condensation.stages import condense
-    from condensation.stages.layout import Cell, Layout
-
     monkeypatch.setattr(condense, "ImageSet", _Toy)
     monkeypatch.setattr(condense, "file_digest", lambda *_: "")
     for method in ("random", "herding"):
@@ -101,9 +103,37 @@ def test_condense_reads_the_parameters_that_it_lists(monkeypatch: pytest.MonkeyP
 class _Toy:
     @staticmethod
     def load(path: Path, dataset: str) -> Any:
-        from contract import toy
-
         return toy()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_evaluate_reads_the_parameters_that_it_lists(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    monkeypatch.setattr(evaluate, "ImageSet", _Toy)
+    monkeypatch.setattr(evaluate, "read_json", lambda _: {"mean": [0.5], "std": [0.5]})
+    seen: set[str] = set()
+    tree = Recorder(PARAMS, seen)
+    evaluate.Bench.of(Layout(), tree, "toy", whole=whole)
+    if not whole:
+        seeds(tree)
+    assert leaves(seen) == wanted("evaluate-whole" if whole else "evaluate")
+
+
+def test_report_reads_the_parameters_that_it_lists() -> None:
+    seen: set[str] = set()
+    assert len(report.planned(Recorder(PARAMS, seen))) >= 2
+    assert {name.split(".")[0] for name in leaves(seen)} == wanted("report")
+
+
+@pytest.mark.parametrize(("stage", "model"), [("prepare", PrepareParams), ("teach", TeacherParams)])
+def test_section_of_its_own_is_listed_and_sound(stage: str, model: type[Section]) -> None:
+    assert stage in PIPELINE[stage]["params"]
+    section(PARAMS, stage, model)
+
+
+@pytest.mark.parametrize("name", [key for key, value in PARAMS["judge"].items() if isinstance(value, dict)])
+def test_every_protocol_is_sound(name: str) -> None:
+    values = PARAMS["judge"][name]
+    check({**PARAMS["judge"]["standard"], **values} if name == "whole" else values, Protocol, name)
 
 
 def test_every_section_is_listed_by_a_stage() -> None:
