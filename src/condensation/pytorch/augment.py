@@ -35,9 +35,9 @@ SATURATION = 2.0
 CONTRAST = 0.5
 
 # The judge's.
-TURN = math.radians(10)
+TURN = math.radians(15)
 SHIFT = 0.1
-STRETCH = 0.1
+STRETCH = 0.15
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _corners(row: Tensor, column: Tensor, h: int, w: int) -> list[tuple[Tensor, 
 
 
 def light_affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image turned by up to 10 degrees, stretched by up to 10 % along each axis and shifted by up to 10 %.
+    """Each image turned by up to 15 degrees, stretched by up to 15 % along each axis and shifted by up to 10 %.
 
     What comes in from outside repeats the border: it is background whatever the normalisation.
     """
