@@ -41,6 +41,13 @@ def _whole_line(axes: Any, whole: Row | None) -> None:
         axes.axhline(whole["accuracy_mean"], color=FAINT, linestyle=(0, (5, 4)), linewidth=1.1, label=label)
 
 
+def _percent_axis(axes: Any) -> None:
+    """An axis of accuracies ends at 0 and 100, however far the interval of a few values reaches."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0), min(high, 101.0))
+    axes.set_ylabel("Test accuracy in %")
+
+
 def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
     """One point per method with its interval over a logarithmic time axis, and the front of those not beaten."""
 
@@ -58,7 +65,7 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         axes.set_xscale("log")
         axes.minorticks_off()
         axes.set_xlabel("Seconds to condense one set (log)")
-        axes.set_ylabel("Test accuracy in %")
+        _percent_axis(axes)
         axes.set_title(title)
         legend(figure, axes)
 
@@ -87,7 +94,7 @@ def accuracy_by_size(title: str, rows: Sequence[Row], whole: Row | None) -> Char
         axes.set_xlim(-0.5, len(sizes) - 0.5)
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("Images per class")
-        axes.set_ylabel("Test accuracy in %")
+        _percent_axis(axes)
         axes.set_title(title)
         legend(figure, axes)
 
