@@ -136,7 +136,10 @@ class MlflowTracker:
         self._home, self._client = home, mlflow.MlflowClient()
         found = self._client.get_experiment_by_name(EXPERIMENT)
         artifacts = (home / "mlartifacts").as_uri()
-        self.experiment: str = found.experiment_id if found else self._client.create_experiment(EXPERIMENT, artifacts)
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
+        self.experiment: str = (
+            found.experiment_id if found else self._client.create_experiment(EXPERIMENT, artifacts, kind)
+        )
         self.reap()
 
     def reap(self) -> int:
