@@ -24,6 +24,13 @@ GROUPS = {name: methods for name, methods in PARAMS["pipeline"].items() if name 
 # Names, paths of runs and words on the screen; they carry what a stage makes and cannot change it.
 CARRIERS = {"src/condensation/registry.py", "src/condensation/tracking.py", "src/condensation/cli.py"}
 
+# The page's template, its style and script, and the published figures, which no import names.
+DATA_OF_THE_REPORT = {
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "src/condensation/reporting").iterdir()
+    if path.is_file() and path.suffix != ".py"
+}
+
 
 def listed(stage: str) -> list[str]:
     """The source files that a stage lists, the matrix' item still in them."""
@@ -33,7 +40,8 @@ def listed(stage: str) -> list[str]:
 def reached(stage: str) -> set[str]:
     """The source files that a stage reaches, the method's own file named by the matrix' item."""
     if not stage.startswith("condense-"):
-        return reach(f"condensation.stages.{stage.removesuffix('-whole')}") - CARRIERS
+        files = reach(f"condensation.stages.{stage.removesuffix('-whole')}") - CARRIERS
+        return files | DATA_OF_THE_REPORT if stage == "report" else files
     files = reach("condensation.stages.condense")
     for method in GROUPS[stage.removeprefix("condense-")]:
         module = METHODS[method].module
