@@ -57,14 +57,21 @@ class Bench:
         return Bench(layout, name, protocol, seed, test, mean, std)
 
     def judge(
-        self, what: str, images: np.ndarray, labels: np.ndarray, soft_labels: np.ndarray | None, set_seed: int
+        self,
+        what: str,
+        images: np.ndarray,
+        labels: np.ndarray,
+        set_seed: int,
+        *,
+        soft_labels: np.ndarray | None = None,
+        pictures_per_image: int = 1,
     ) -> tuple[list[Judgement], Cost]:
         """Train ``protocol.networks`` fresh networks on one set; goes on where an interrupted run was."""
         from condensation.pytorch.judge import judge
 
         arrays = [images, labels] if soft_labels is None else [images, labels, soft_labels]
         content = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
-        key = digest_of(self.protocol.model_dump(mode="json"), self.seed, self.test.sha256, content)
+        key = digest_of(self.protocol.model_dump(mode="json"), self.seed, self.test.sha256, content, pictures_per_image)
         work = self.layout.work("evaluate", self.test.dataset, what, f"seed-{set_seed}-{key}")
         log = RunLog(f"judge {self.test.dataset} {what} seed {set_seed}", checkpoint=work / "checkpoint.npz", show=True)
         with Meter() as meter:
@@ -79,6 +86,7 @@ class Bench:
                 set_seed=set_seed,
                 seeds=[derive(self.seed, set_seed, index) for index in range(self.protocol.networks)],
                 log=log,
+                pictures_per_image=pictures_per_image,
             )
         return judged, meter.cost(log.spent_before)
 
@@ -111,8 +119,16 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
     sets = [CondensedDataset.load(path) for path in paths]
     judged = []
     for seed, path, made in zip(seeds, paths, sets, strict=True):
-        soft = None if made.soft_labels is None else made.soft_labels[:, 0]
-        judged.append(bench.judge(f"{cell.method}-{cell.images_per_class}", made.images, made.labels, soft, seed))
+        judged.append(
+            bench.judge(
+                f"{cell.method}-{cell.images_per_class}",
+                made.images,
+                made.labels,
+                seed,
+                soft_labels=made.soft_labels,
+                pictures_per_image=made.provenance.pictures_per_image,
+            )
+        )
         spread = Spread.of([judgement.accuracy for judgement in judged[-1][0]])
         values = {"test_accuracy": spread.mean, "judge_networks": float(spread.n)}
         tracker.judged(file_digest(path), values)
@@ -127,7 +143,7 @@ def evaluate_whole(layout: Layout, tree: Mapping[str, Any], dataset: str) -> Jud
     """Judge the whole training split under the protocol, changed by ``judge.whole``, and write the record."""
     bench = Bench.of(layout, tree, dataset, whole=True)
     train = ImageSet.load(layout.prepared(dataset) / "train.npz", dataset)
-    judged = [bench.judge("whole", train.pixels(), train.labels, None, 0)]
+    judged = [bench.judge("whole", train.pixels(), train.labels, 0)]
     record = bench.record(judged, "hard", method="whole", images_per_class=None)
     write_json(layout.whole_metrics(dataset), record.model_dump(mode="json"))
     shutil.rmtree(layout.work("evaluate", dataset, "whole"), ignore_errors=True)
