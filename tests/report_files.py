@@ -11,6 +11,7 @@ from condensation.core.results import CondensedCell, CondensedSeed, Cost, Judged
 from condensation.reporting.records import Records
 from condensation.stages.grid import write_grid
 from condensation.stages.report import report
+from condensation.tracking import NullTracker
 
 CLASSES = ("nought", "one", "two & more")
 RANDOM = {0: [60.0, 62.0], 1: [64.0, 66.0], 2: [58.0, 60.0]}  # set means 61, 65, 59
@@ -88,4 +89,4 @@ def finished(root: Path) -> None:
     for method, accuracies in (("random", RANDOM), ("herding", HERDING)):
         save(root, judged(method, accuracies))
         save_condensed(root, method)
-    assert report(root, ASKED) == root / "reports/comparison.html"
+    assert report(root, ASKED, NullTracker()) == root / "reports/comparison.html"

@@ -124,7 +124,6 @@ def evaluate(
 ) -> None:
     """Judge condensed sets, or the whole training set: fresh networks, scored on test data."""
     from condensation.stages.evaluate import evaluate, evaluate_whole
-    from condensation.tracking import tracker
 
     tree = parameters(ctx, params, method)
     layout = Layout(root)
@@ -133,7 +132,7 @@ def evaluate(
     elif images_per_class is None:
         raise InputError("--images-per-class is missing; with --method it says which sets to judge")
     else:
-        evaluate(layout, tree, Cell(dataset, method, images_per_class), seeds(tree), tracker(HERE))
+        evaluate(layout, tree, Cell(dataset, method, images_per_class), seeds(tree))
 
 
 @app.command(context_settings=OPEN)
@@ -142,11 +141,12 @@ def report(
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
-    """Build reports/comparison.md, .html, .csv and figures from the metrics files alone."""
+    """Build reports/comparison.md, .html, .csv and figures from the metrics files alone; tell MLflow the accuracies."""
     from condensation.stages.report import planned, report
+    from condensation.tracking import tracker
 
     tree = parameters(ctx, params)
-    report(root, planned(tree) if root == HERE else [])
+    report(root, planned(tree) if root == HERE else [], tracker(HERE))
 
 
 @app.command()

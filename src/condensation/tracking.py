@@ -180,7 +180,8 @@ class MlflowTracker:
         found = self._client.search_runs([self.experiment], f"tags.condensed_sha256 = '{digest}'", max_results=1)
         for run in found:
             for name, value in values.items():
-                self._client.log_metric(run.info.run_id, name, value)
+                if run.data.metrics.get(name) != value:
+                    self._client.log_metric(run.info.run_id, name, value)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_files import ASKED, HERDING, RANDOM, judged, made, records, save
+from report_files import ASKED, HERDING, RANDOM, judged, made, records, save, save_condensed
 from scipy import stats
 
 from condensation.core.errors import InputError
@@ -21,6 +22,7 @@ from condensation.reporting.published import claimed, claimed_costs, foreign_res
 from condensation.reporting.records import read_records
 from condensation.reporting.table import COLUMNS, check, comparison, headline_judge, holm
 from condensation.stages.report import report, show
+from condensation.tracking import NullTracker
 
 ACCURACY = ["accuracy_mean", "accuracy_std", "ci_low", "ci_high", "n", "seeds"]
 GAIN = ["gain_over_random", "gain_ci_low", "gain_ci_high", "share_of_whole"]
@@ -289,14 +291,14 @@ def test_what_is_missing_is_said_in_every_form(finished: Path, capsys: pytest.Ca
 def test_equal_input_gives_equal_bytes(finished: Path, tmp_path: Path) -> None:
     for part in ("reports/metrics", "reports/curves", "data"):
         shutil.copytree(finished / part, tmp_path / part)
-    report(tmp_path, ASKED)
+    report(tmp_path, ASKED, NullTracker())
     first, second = everything(finished), everything(tmp_path)
     assert len(first) == 3 + 7
     assert first == second
 
 
 def test_a_report_of_nothing_says_so(tmp_path: Path) -> None:
-    page = report(tmp_path, ASKED[:1]).read_text()
+    page = report(tmp_path, ASKED[:1], NullTracker()).read_text()
     assert "Digits, Random, 10 per class: not run." in page
     assert (tmp_path / "reports/comparison.csv").read_text() == ",".join(COLUMNS) + "\n"
     with pytest.raises(InputError, match=r"comparison\.md does not exist"):
@@ -308,7 +310,7 @@ def test_the_same_cell_under_two_judges_is_told_apart(tmp_path: Path) -> None:
     save(tmp_path, judged("random", HERDING, protocol="paper"), "random/ipc-10-paper.json")
     found = read_records(tmp_path / "reports/metrics")
     assert [cell.protocol for cell in found.judged] == ["paper", "standard"]
-    text = report(tmp_path, []).with_suffix(".md").read_text()
+    text = report(tmp_path, [], NullTracker()).with_suffix(".md").read_text()
     assert "### Digits, protocol standard, network convnet" in text
 
 
@@ -338,7 +340,7 @@ def test_a_record_that_cannot_be_is_refused_by_name(
         values.update(changes)
     write_json(tmp_path / "reports/metrics/evaluate/digits" / name, values)
     with pytest.raises(InputError, match=message):
-        report(tmp_path, [])
+        report(tmp_path, [], NullTracker())
 
 
 def test_broken_files_are_refused_by_name(tmp_path: Path) -> None:
@@ -350,5 +352,19 @@ def test_broken_files_are_refused_by_name(tmp_path: Path) -> None:
     ):
         write_bytes(tmp_path / name, content)
         with pytest.raises(InputError, match=message):
-            report(tmp_path, [])
+            report(tmp_path, [], NullTracker())
         (tmp_path / name).unlink()
+
+
+def test_tells_each_run_the_accuracy_of_its_set(tmp_path: Path) -> None:
+    class Listening(NullTracker):
+        def judged(self, digest: str, values: Mapping[str, float]) -> None:
+            told.append((digest, dict(values)))
+
+    told: list[tuple[str, dict[str, float]]] = []
+    for method in ("random", "herding"):
+        save_condensed(tmp_path, method)
+    save(tmp_path, judged("herding", {0: [70.0, 80.0], 1: [60.0, 61.0]}))
+    save(tmp_path, judged("whole", {0: [99.0]}, None))
+    report(tmp_path, [], Listening())
+    assert told == [("0" * 64, {"test_accuracy/standard/convnet": mean}) for mean in (75.0, 60.5)]

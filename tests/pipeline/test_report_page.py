@@ -18,6 +18,7 @@ from condensation.reporting.gallery import Frame, excerpt
 from condensation.reporting.style import INK, PAPER, colour, compact_png
 from condensation.stages import grid
 from condensation.stages.report import report
+from condensation.tracking import NullTracker
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -38,7 +39,7 @@ def test_every_link_of_the_page_has_its_place(finished: Path) -> None:
 
 def test_names_are_escaped(tmp_path: Path) -> None:
     save(tmp_path, judged("random", RANDOM, dataset="cats & <dogs>"))
-    page = report(tmp_path, []).read_text()
+    page = report(tmp_path, [], NullTracker()).read_text()
     assert "cats &amp; &lt;dogs&gt;" in page
     assert "<dogs>" not in page
 
@@ -86,7 +87,7 @@ def test_a_set_without_a_picture_is_named_and_the_report_goes_on(tmp_path: Path)
     picture = tmp_path / "data/condensed/digits/random/ipc-10/seed-0.png"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (300, 301)).save(picture)
-    text = report(tmp_path, []).with_suffix(".md").read_text()
+    text = report(tmp_path, [], NullTracker()).with_suffix(".md").read_text()
     assert "- **Gallery: no picture of Digits Random 10 per class.**" in text
 
 

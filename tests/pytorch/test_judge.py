@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+import condensation.pytorch.judge as judge_module
 from condensation.core.errors import InputError
 from condensation.core.runlog import RunLog
 from condensation.pytorch.judge import Protocol, judge
@@ -79,22 +81,36 @@ def test_same_seed_same_result_whatever_else_is_judged(train, test):
     assert both[0]["curve"] != both[1]["curve"]
 
 
-def test_resumes_between_and_within_networks(train, test, tmp_path):
+def test_resumes_between_and_within_networks(train, test, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge_module, "TURN_SECONDS", 0.0)  # a step each, then the other network's
+
     class Interrupted(Exception):
         pass
 
     class Stopping(RunLog):
         def progress(self, done, total, note=""):
-            if done == self.stop:
+            if done >= self.stop:
                 raise Interrupted
 
-    whole = facts(verdict(train, test))
-    for stop in (5, 50):  # 45 steps a network
+    seeds = tuple(range(torch.get_num_threads() + 1))  # one has to wait for a core
+    whole = facts(verdict(train, test, seeds=seeds))
+    for stop in (5, 45 * len(seeds) - 5):  # 45 steps a network
         log = Stopping(checkpoint=tmp_path / f"{stop}.npz", checkpoint_seconds=0)
         log.stop = stop
         with pytest.raises(Interrupted):
-            verdict(train, test, log=log)
-        assert facts(verdict(train, test, log=RunLog(checkpoint=tmp_path / f"{stop}.npz"))) == whole
+            verdict(train, test, log=log, seeds=seeds)
+        log = RunLog(checkpoint=tmp_path / f"{stop}.npz")
+        assert facts(verdict(train, test, log=log, seeds=seeds)) == whole
+
+
+def test_the_number_of_cores_changes_nothing(train, test):
+    cores = torch.get_num_threads()
+    many = facts(verdict(train, test))
+    torch.set_num_threads(1)
+    try:
+        assert facts(verdict(train, test)) == many
+    finally:
+        torch.set_num_threads(cores)
 
 
 def test_nothing_that_is_handed_in_changes(train, test):

@@ -7,18 +7,19 @@ taken up again gives the same weights, bit for bit, as one that was not.
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import Field, field_validator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.pytorch.augment import draw, light_affine, parse
+from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused
 from condensation.pytorch.networks import Network
 
@@ -75,7 +76,12 @@ class Training:
         self.curve: list[float] = []
         self._loss_sum = 0.0
         self._order: dict[int, Tensor] = {}
-        self.optimizer = _optimizer(network, recipe)
+        self._descent = Descent(
+            network.parameters(),
+            optimizer=recipe.optimizer,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
 
     def __iter__(self) -> Iterator[int]:
         """Train to the end, giving the number of steps done after each."""
@@ -90,12 +96,9 @@ class Training:
     def _advance(self) -> float:
         batch = self._indices()
         images, targets = self._augmented(self.images[batch]), self.targets[batch]
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps)
         loss = functional.cross_entropy(self._logits(images), targets, label_smoothing=self.recipe.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        self._descent.step(self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps))
         return loss.item()
 
     def _augmented(self, images: Tensor) -> Tensor:
@@ -130,33 +133,18 @@ class Training:
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the run depends on, as arrays."""
         arrays = {f"network/{k}": v.numpy(force=True).copy() for k, v in self.network.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            arrays |= {f"optimizer/{index}/{k}": v.numpy(force=True).copy() for k, v in values.items()}
+        arrays |= {f"descent/{k}": v for k, v in self._descent.state().items()}
         told = {"step": self.step, "curve": self.curve, "loss": self._loss_sum, "seconds": self.seconds}
         return arrays | {"training": np.array(json.dumps(told))}
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         weights = {k.removeprefix("network/"): torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
         self.network.load_state_dict(weights)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in arrays.items():
-            if key.startswith("optimizer/"):
-                _, index, name = key.split("/")
-                state.setdefault(int(index), {})[name] = torch.tensor(value)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self._descent.restore({k.removeprefix("descent/"): v for k, v in arrays.items() if k.startswith("descent/")})
         told = json.loads(str(arrays["training"][()]))
         self.step, self.curve = told["step"], told["curve"]
         self._loss_sum, self.seconds = told["loss"], told["seconds"]
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    lr, decay = recipe.learning_rate, recipe.weight_decay
-    if recipe.optimizer == "adamw":
-        betas = (recipe.momentum, 0.999)
-        return torch.optim.AdamW(network.parameters(), lr, betas=betas, weight_decay=decay, fused=True)
-    return torch.optim.SGD(network.parameters(), lr, momentum=recipe.momentum, weight_decay=decay, fused=True)
 
 
 def rate(schedule: str, step: int, steps: int) -> float:

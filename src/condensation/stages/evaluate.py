@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from condensation.core.condensed import CondensedDataset
-from condensation.core.files import file_digest, read_json, write_json
+from condensation.core.files import read_json, write_json
 from condensation.core.images import ImageSet
 from condensation.core.params import at, check, section
 from condensation.core.randomness import derive
-from condensation.core.results import Cost, JudgedCell, Judgement, Spread
+from condensation.core.results import Cost, JudgedCell, Judgement
 from condensation.core.runlog import RunLog
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import Meter, digest_of, hardware, versions
-from condensation.tracking import Tracker, commit
+from condensation.tracking import commit
 
 if TYPE_CHECKING:
     from condensation.pytorch.judge import Protocol
@@ -112,28 +112,23 @@ class Bench:
         )
 
 
-def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int], tracker: Tracker) -> JudgedCell:
-    """Judge each set of a cell and write the record; adds the accuracy to the runs that made the sets."""
+def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int]) -> JudgedCell:
+    """Judge each set of a cell and write the record."""
     bench = Bench.of(layout, tree, cell.dataset)
-    paths = [layout.condensed_set(cell, seed) for seed in seeds]
-    sets = [CondensedDataset.load(path) for path in paths]
-    judged = []
-    for seed, path, made in zip(seeds, paths, sets, strict=True):
-        judged.append(
-            bench.judge(
-                f"{cell.method}-{cell.images_per_class}",
-                made.images,
-                made.labels,
-                seed,
-                soft_labels=made.soft_labels,
-                pictures_per_image=made.provenance.pictures_per_image,
-            )
+    sets = {seed: CondensedDataset.load(layout.condensed_set(cell, seed)) for seed in seeds}
+    judged = [
+        bench.judge(
+            f"{cell.method}-{cell.images_per_class}",
+            made.images,
+            made.labels,
+            seed,
+            soft_labels=made.soft_labels,
+            pictures_per_image=made.provenance.pictures_per_image,
         )
-        spread = Spread.of([judgement.accuracy for judgement in judged[-1][0]])
-        values = {"test_accuracy": spread.mean, "judge_networks": float(spread.n)}
-        tracker.judged(file_digest(path), values)
+        for seed, made in sets.items()
+    ]
     names = {"method": cell.method, "images_per_class": cell.images_per_class}
-    record = bench.record(judged, sets[0].provenance.label_kind, **names)
+    record = bench.record(judged, sets[seeds[0]].provenance.label_kind, **names)
     write_json(layout.metrics("evaluate", cell), record.model_dump(mode="json"))
     shutil.rmtree(layout.work("evaluate", cell.dataset, f"{cell.method}-{cell.images_per_class}"), ignore_errors=True)
     return record

@@ -22,14 +22,16 @@ from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
 from condensation.reporting.table import comparison, headline_judge
 from condensation.stages import grid
+from condensation.tracking import Tracker
 
 
-def report(root: Path, expected: Sequence[Key]) -> Path:
+def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
     """Write ``reports/comparison.{csv,md,html}`` and ``reports/figures/*.png`` under ``root``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
     Reads only ``reports/metrics``, ``reports/curves`` and the grids under ``data/condensed``. Equal input gives equal
-    bytes: there is no clock in it. Raises InputError naming the file that cannot be used.
+    bytes: there is no clock in it. ``tracker`` is told the accuracies, for the runs that made the sets.
+    Raises InputError naming the file that cannot be used.
     """
     reports = root / "reports"
     records = read_records(reports / "metrics")
@@ -44,7 +46,18 @@ def report(root: Path, expected: Sequence[Key]) -> Path:
         write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)
     for ending, text in texts.items():
         write_text(reports / f"comparison.{ending}", text)
+    _tell(records, tracker)
     return reports / "comparison.html"
+
+
+def _tell(records: Records, tracker: Tracker) -> None:
+    """Each set's mean accuracy to the run that made it."""
+    for cell in records.judged:
+        made = records.condensed.get((cell.dataset, cell.method, cell.images_per_class or 0))
+        means = cell.set_means()
+        for one in made.seeds if made else []:
+            if one.seed in means:
+                tracker.judged(one.sha256, {f"test_accuracy/{cell.protocol}/{cell.network}": means[one.seed]})
 
 
 def csv(table: pd.DataFrame) -> str:
