@@ -13,7 +13,9 @@ from condensation.tfkeras.methods import mps2u
 
 SECTION = {
     "agent": "on",
+    "head": "softmax",
     "hold_out": 0.25,
+    "confident": 0.7,
     "cnn": {
         "epochs": {"default": 2},
         "batch_size": 16,
@@ -29,8 +31,8 @@ SECTION = {
         "rounds": 4,
         "slots": 3,
         "candidates": 3,
-        "ridge_penalty": 0.01,
     },
+    "ridge": {"penalty": 0.01, "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
     "choosing": {"epochs": {"default": 3}, "patience": 3, "min_gain": 0.0},
 }
 

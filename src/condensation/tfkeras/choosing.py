@@ -1,6 +1,6 @@
 """The family's main loop: episodes in which the agent changes the set, early stopping, the best set restored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -31,13 +31,12 @@ def choose(
     acts: Literal["on", "off"],
     log: RunLog,
     state: Mapping[str, np.ndarray] | None,
-    kept: Callable[[], Arrays],
 ) -> np.ndarray:
     """The best set, int (size,) pool positions, that the agent's choices led to from ``start``.
 
     Best is by the last layer on held-out images, measured after every round. Each episode starts from the best set so
     far. With ``acts="off"`` the same rounds are spent on random options and nothing is learned.
-    ``state`` is what an interrupted run saved; ``kept()`` is added to every checkpoint.
+    ``state`` is what an interrupted run saved.
     """
     limit = for_dataset(params.epochs, dataset)
     environment.ridge.fit(start)
@@ -55,7 +54,7 @@ def choose(
             "counters": np.array([epoch, last_gain]),
             **prefixed("agent", agent.arrays()),
         }
-        return {**kept(), **prefixed("choosing", own)}
+        return prefixed("choosing", own)
 
     while epoch < limit and epoch - last_gain < params.patience:
         rewards, replaced = [], 0

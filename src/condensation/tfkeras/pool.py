@@ -1,4 +1,4 @@
-"""The candidate pool: real images and all that a trained CNN says of them, looked up once in whole batches."""
+"""The candidate pool: images and all that a trained CNN says of them, looked up once in whole batches."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,12 @@ import keras
 import numpy as np
 
 from condensation.core.images import ImageSet
+from condensation.core.randomness import generator
 from condensation.tfkeras.networks import features_of
 from condensation.tfkeras.training import logits_of
+
+SPARE = 2
+"""A pool holds at least this many times the images that are wanted, as far as there are any."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,20 @@ class Pool:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def members(self, label: int) -> np.ndarray:
+        """Positions of the candidates of one class, ascending."""
+        return np.flatnonzero(self.labels == label)
+
+    def take(self, positions: np.ndarray) -> "Pool":
+        """The candidates at ``positions``, in that order."""
+        return Pool(self.pixels[positions], self.labels[positions], self.features[positions], self.margins[positions])
+
     @staticmethod
-    def of(model: keras.Model, images: ImageSet) -> "Pool":
-        """The pool of all ``images``, seen through ``model``."""
-        logits = logits_of(model, images.images).astype(np.float64)
-        features = logits_of(features_of(model), images.images).astype(np.float64)
-        return Pool(images.pixels(), images.labels, features, own_margin(logits, images.labels))
+    def of(model: keras.Model, pixels: np.ndarray, labels: np.ndarray) -> "Pool":
+        """The pool of float32 images (n, h, w, c) at pixel scale with labels (n,), seen through ``model``."""
+        logits = logits_of(model, pixels).astype(np.float64)
+        features = logits_of(features_of(model), pixels).astype(np.float64)
+        return Pool(pixels, labels, features, own_margin(logits, labels))
 
 
 def own_margin(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -40,3 +52,24 @@ def own_margin(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     others = logits.copy()
     others[rows, labels] = -np.inf
     return logits[rows, labels] - others.max(1)
+
+
+def some_of(images: ImageSet, count: int, sizes: np.ndarray, seed: int) -> np.ndarray:
+    """Positions of ``count`` random images, spread evenly over the classes: int, ascending.
+
+    sizes: what is wanted of each class, int (classes,); a class gives at least ``SPARE`` times that, as far as it can.
+    """
+    rng = generator(seed, "some")
+    shares = np.maximum(-(-count // images.classes), SPARE * sizes)
+    parts = [rng.permutation(images.indices_of(label))[:share] for label, share in enumerate(shares)]
+    return np.sort(np.concatenate(parts))
+
+
+def confident(pool: Pool, share: float, sizes: np.ndarray) -> Pool:
+    """The ``share`` of each class with the largest margin, and never less than ``SPARE`` times what is wanted of it."""
+    kept = []
+    for label, size in enumerate(sizes):
+        own = pool.members(label)
+        count = max(round(share * len(own)), SPARE * int(size))
+        kept.append(own[np.argsort(-pool.margins[own], kind="stable")[:count]])
+    return pool.take(np.sort(np.concatenate(kept)))

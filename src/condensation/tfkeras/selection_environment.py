@@ -5,7 +5,7 @@ that holds it (option 0) and ``candidates`` pool samples of the same class outsi
 one: keep or replace. All answers are applied together.
 
 Observation: float32 (slots, 1 + candidates, STATE), the state of every option; see ``STATE_NAMES``. All entries are
-standardised over the pool or bounded, about -5..5.
+standardised over the pool or bounded, and cut off at -5 and 5.
 Action: integers (slots,), each in 0..candidates; 0 keeps.
 Reward: ``info["rewards"]`` float32 (slots,), and their mean as gymnasium's scalar. Three kinds:
     agreement: +1 when the CNN gives the chosen sample its label, -1 otherwise (the authors').
@@ -40,6 +40,7 @@ STATE_NAMES = (
     "class error",  # held-out error of its class now, 0..1
 )
 STATE = len(STATE_NAMES)
+BOUND = 5.0  # entries of an observation lie in -BOUND..BOUND
 Reward = Literal["agreement", "similarity_and_classification", "validation_gain"]
 
 
@@ -51,24 +52,26 @@ class EnvironmentParams(Section):
     rounds: int = Field(ge=1)  # in an episode
     slots: int = Field(ge=1)  # places asked about in a round
     candidates: int = Field(ge=1)  # offered for each place
-    ridge_penalty: float = Field(gt=0)
 
 
 class SelectionEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
-    """See the module's docstring. ``seed`` decides every proposal; ``reset(options={"set", "round"})`` places it."""
+    """See the module's docstring. ``seed`` decides every proposal; ``reset(options={"set", "round"})`` places it.
 
-    def __init__(self, pool: Pool, ridge: RidgeScore, params: EnvironmentParams, images_per_class: int, seed: int):
+    sizes: members of the set of each class, int (classes,).
+    """
+
+    def __init__(self, pool: Pool, ridge: RidgeScore, params: EnvironmentParams, sizes: np.ndarray, seed: int):
         self.pool, self.ridge, self.params = pool, ridge, params
         self._seed, self._round = seed, 0
-        size = images_per_class * ridge.classes
+        self._sizes, size = sizes, int(sizes.sum())
         self.slots = min(params.slots, size)
-        self.members = [np.flatnonzero(pool.labels == c) for c in range(ridge.classes)]
-        spare = min(len(m) for m in self.members) - images_per_class
+        self.members = [pool.members(label) for label in range(ridge.classes)]
+        spare = min(len(own) - int(wanted) for own, wanted in zip(self.members, sizes, strict=True))
         self.candidates = max(1, min(params.candidates, spare))
         self.set = np.zeros(size, np.int64)
         self._static = self._known_states()
         shape = (self.slots, 1 + self.candidates, STATE)
-        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+        self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, shape, np.float32)
         self.action_space = gymnasium.spaces.MultiDiscrete([1 + self.candidates] * self.slots)
 
     def _known_states(self) -> np.ndarray:
@@ -116,8 +119,8 @@ class SelectionEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         return self._observe(), float(rewards.mean()), False, self._round >= self._end, info
 
     def _any_set(self) -> np.ndarray:
-        rng, size = generator(self._seed, "any set"), len(self.set) // len(self.members)
-        return np.concatenate([rng.permutation(own)[:size] for own in self.members])
+        rng = generator(self._seed, "any set")
+        return np.concatenate([rng.permutation(own)[:n] for own, n in zip(self.members, self._sizes, strict=True)])
 
     def _propose(self) -> None:
         """Places and, for each, its holder and different pool samples of its class outside the set."""
@@ -144,7 +147,7 @@ class SelectionEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         influence = self.ridge.influences(options)
         state[..., 7] = influence / (influence.std() + 1e-12)
         state[..., 8] = self.ridge.class_errors()[self.pool.labels[options]]
-        return np.clip(state, -5, 5)
+        return np.clip(state, -BOUND, BOUND)
 
     def _redundancy(self) -> np.ndarray:
         labels = self.pool.labels[self._options[:, 0]]

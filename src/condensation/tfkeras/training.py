@@ -175,7 +175,8 @@ def train_cnn(
             cnn_validation_accuracy=held.accuracy,
         )
         log.progress(epoch, limit, f"CNN, held-out {100 * held.accuracy:.1f} %")
-        log.checkpoint(lambda: prefixed("cnn", whole()))
+        last = epoch == limit or epoch - best_epoch == params.patience
+        log.checkpoint(lambda: prefixed("cnn", whole()), now=last)
     for i, variable in enumerate(model.variables):
         variable.assign(best[f"{i:03d}"])
     return whole()

@@ -1,0 +1,153 @@
+"""What the family's systems share: a CNN trained on real data, a pool of candidates, an agent that makes the set.
+
+A part of ``train``, stratified, is held out: it stops the CNN's training, rewards the agent and picks the best set. The
+project's validation and test data are never seen. A system says which candidates there are and from which set the
+agent starts; the rest is here. Each phase's end is kept, so an interrupted run goes on where it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+from pydantic import Field
+
+from condensation.core.condensed import CondensedDataset, check_request
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.randomness import derive, generator
+from condensation.core.runlog import RunLog
+from condensation.tfkeras.agent import Agent, AgentParams, Arrays, Head
+from condensation.tfkeras.choosing import ChoosingParams, choose
+from condensation.tfkeras.networks import features_of, training_cnn
+from condensation.tfkeras.pool import Pool
+from condensation.tfkeras.ridge import RidgeScore
+from condensation.tfkeras.selection_environment import STATE, EnvironmentParams, SelectionEnvironment
+from condensation.tfkeras.training import CnnParams, deterministic, logits_of, train_cnn, under
+from condensation.tfkeras.untrained import UntrainedParams, untrained_features
+
+
+class RidgeParams(Section):
+    """The last layer whose score on held-out images the agent is rewarded for; see ridge.py.
+
+    untrained: networks in whose features it is fitted; null for the trained CNN's own.
+    """
+
+    penalty: float = Field(gt=0)
+    untrained: UntrainedParams | None
+
+
+class SystemParams(Section):
+    """What every system of the family has."""
+
+    agent: Literal["on", "off"]  # off: the same rounds spent on random options
+    head: Head
+    hold_out: float = Field(gt=0, lt=1)  # of each class of train
+    cnn: CnnParams
+    ridge: RidgeParams
+    q: AgentParams
+    environment: EnvironmentParams
+    choosing: ChoosingParams
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a system has before it when it says which candidates there are.
+
+    train: without the hold-out, ``held``. sizes: how many of each class the set will hold, int (classes,). model: the
+    trained CNN. state: what an interrupted run saved.
+    """
+
+    train: ImageSet
+    held: ImageSet
+    sizes: np.ndarray
+    model: keras.Model
+    seed: int
+    log: RunLog
+    state: Arrays | None
+
+
+Candidates = Callable[[Desk], tuple[Pool, np.ndarray]]
+"""From a desk to the pool and the positions in it, int (size,) sorted by class, that the agent starts from."""
+
+
+def condense_by(
+    candidates: Candidates,
+    train: ImageSet,
+    *,
+    method: str,
+    images_per_class: int,
+    params: SystemParams,
+    seed: int,
+    log: RunLog,
+    sizes: np.ndarray | None = None,
+) -> CondensedDataset:
+    """The set that the agent makes of a system's candidates; hard labels.
+
+    sizes: images of each class, int (classes,), where they are not all ``images_per_class``.
+    Raises InputError when a class has too few images for the set beside the hold-out.
+    """
+    check_request(train, images_per_class)
+    if sizes is None:
+        sizes = np.full(train.classes, images_per_class)
+    rest, held = train.split(params.hold_out, derive(seed, "hold-out"))
+    check_request(rest, images_per_class)
+    with deterministic():
+        pool, chosen = _chosen(candidates, rest, held, sizes, params, seed, log)
+    return CondensedDataset.build(
+        train,
+        pool.pixels[chosen],
+        pool.labels[chosen],
+        method=method,
+        images_per_class=images_per_class,
+        seed=seed,
+        params=params,
+    )
+
+
+def _chosen(
+    candidates: Candidates,
+    rest: ImageSet,
+    held: ImageSet,
+    sizes: np.ndarray,
+    params: SystemParams,
+    seed: int,
+    log: RunLog,
+) -> tuple[Pool, np.ndarray]:
+    state = log.resume()
+    model = training_cnn(rest.image_shape, rest.classes, derive(seed, "cnn"), width=params.cnn.width)
+
+    def train_it() -> Arrays:
+        return train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=under("cnn", state))
+
+    train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=log.keep("cnn", train_it))
+    pool, start = candidates(Desk(rest, held, sizes, model, seed, log, state))
+    features, held_features = ridge_features(model, pool, held, params.ridge, seed)
+    ridge = RidgeScore(
+        features, pool.labels, held_features, held.labels, classes=rest.classes, penalty=params.ridge.penalty
+    )
+    environment = SelectionEnvironment(pool, ridge, params.environment, sizes, derive(seed, "environment"))
+    agent = Agent(environment.slots, 1 + environment.candidates, STATE, params.q, params.head, derive(seed, "agent"))
+    state = under("choosing", state)
+    return pool, choose(
+        environment, agent, start, params.choosing, rest.dataset, acts=params.agent, log=log, state=state
+    )
+
+
+def ridge_features(
+    model: keras.Model, pool: Pool, held: ImageSet, params: RidgeParams, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of the pool (n, f) and of the held-out images (m, f) for the ridge layer."""
+    if params.untrained is None:
+        return pool.features, logits_of(features_of(model), held.images)
+    features, held_features = untrained_features(
+        [pool.pixels, held.pixels()], params.untrained, derive(seed, "ridge features")
+    )
+    return features, held_features
+
+
+def random_start(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:
+    """``sizes`` random candidates of each class: int (size,), sorted by class."""
+    rng = generator(seed, "random start")
+    return np.concatenate([rng.permutation(pool.members(label))[:size] for label, size in enumerate(sizes)])

@@ -1,0 +1,131 @@
+"""Networks, augmentation, batches, k-means and the exchange: small arrays with known answers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.tfkeras.augment import AugmentParams, augment
+from condensation.tfkeras.exchange import to_tf
+from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
+from condensation.tfkeras.pool import own_margin
+from condensation.tfkeras.representatives import k_means, sparsity
+from condensation.tfkeras.training import batches_of, for_dataset, logits_of
+
+STILL = AugmentParams(rotation=0.0, shift=0.0, flip={"default": False})
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (5, 3, 3), (28, 28, 1), (2, 2, 1)])
+def test_networks_fit_any_shape_and_their_seed_decides_them(shape: tuple[int, int, int]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    for make in (training_cnn, evaluation_convnet):
+        first, again, other = (logits_of(make(shape, 7, seed), images) for seed in (1, 1, 2))
+        assert first.shape == (3, 7)
+        np.testing.assert_array_equal(first, again)
+        assert not np.allclose(first, other)
+
+
+def test_training_cnn_has_the_authors_layers() -> None:
+    kernels = [tuple(v.shape) for v in training_cnn((28, 28, 1), 10, 0).trainable_variables if len(v.shape) > 1]
+    assert kernels == [(3, 3, 1, 32), (3, 3, 32, 64), (3, 3, 64, 64), (7 * 7 * 64, 64), (64, 10)]
+
+
+def test_features_are_the_input_of_the_last_layer() -> None:
+    model = training_cnn((8, 8, 1), 4, 0)
+    images = np.random.default_rng(1).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    features = logits_of(features_of(model), images, batch=2)
+    kernel, bias = (v.numpy() for v in model.layers[-1].variables)
+    np.testing.assert_allclose(features @ kernel + bias, logits_of(model, images), atol=1e-5)
+
+
+def test_augment_without_strength_is_the_identity_and_a_flip_is_a_flip() -> None:
+    images = tf.random.stateless_uniform((16, 6, 5, 3), (0, 1))
+    np.testing.assert_allclose(augment(images, STILL, False, tf.constant([0, 0])), images, atol=1e-5)
+    flipped = augment(images, STILL, True, tf.constant([0, 0])).numpy()
+    mirrored = images.numpy()[:, :, ::-1]
+    turned = [bool(np.allclose(a, b, atol=1e-5)) for a, b in zip(flipped, mirrored, strict=True)]
+    assert 0 < sum(turned) < 16
+    np.testing.assert_allclose(flipped[~np.array(turned)], images.numpy()[~np.array(turned)], atol=1e-5)
+
+
+def test_augment_moves_within_its_bounds_and_by_its_seed_alone() -> None:
+    spot = np.zeros((64, 21, 21, 1), np.float32)
+    spot[:, 10, 10] = 1
+    strong = AugmentParams(rotation=180.0, shift=0.2, flip={"default": False})
+    moved = augment(tf.constant(spot), strong, False, tf.constant([3, 4])).numpy()
+    rows, columns = np.divmod(moved.reshape(64, -1).argmax(1), 21)
+    assert max(abs(rows - 10).max(), abs(columns - 10).max()) <= 6  # 4.2 either way, turned
+    assert len(set(zip(rows, columns, strict=True))) > 10
+    again = augment(tf.constant(spot), strong, False, tf.constant([3, 4])).numpy()
+    np.testing.assert_array_equal(moved, again)
+
+
+def test_batches_cover_every_image_and_have_one_size() -> None:
+    batches = batches_of(10, 4, seed=0)
+    assert batches.shape == (3, 4)
+    assert set(batches.ravel()) == set(range(10))
+    assert batches_of(3, 8, seed=0).shape == (1, 3)
+
+
+def test_for_dataset_prefers_the_name() -> None:
+    assert for_dataset({"default": 1, "mnist": 2}, "mnist") == 2
+    assert for_dataset({"default": 1, "mnist": 2}, "own") == 1
+
+
+def test_own_margin() -> None:
+    logits = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    np.testing.assert_array_equal(own_margin(logits, np.array([0, 2])), [1.0, -1.0])
+
+
+def test_k_means_finds_one_representative_of_each_cluster_near_its_centre() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([centre + rng.normal(size=(20, 2)) for centre in (0.0, 50.0, 100.0)])
+    chosen = k_means(points, 3, seed=1)
+    assert sorted(chosen // 20) == [0, 1, 2]
+    for i in chosen:
+        cluster = points[i // 20 * 20 : i // 20 * 20 + 20]
+        distance = np.linalg.norm(cluster - cluster.mean(0), axis=1)
+        assert distance[i % 20] == distance.min()
+
+
+def test_k_means_gives_different_points_even_where_all_coincide() -> None:
+    assert sorted(k_means(np.ones((5, 2)), 5, seed=0)) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="got 6"):
+        k_means(np.ones((5, 2)), 6, seed=0)
+
+
+def test_sparsity_is_the_mean_distance_to_the_nearest_others() -> None:
+    points = np.random.default_rng(2).normal(size=(30, 3))
+    distances = np.sort(np.linalg.norm(points[:, None] - points[None], axis=-1), 1)[:, 1:6].mean(1)
+    np.testing.assert_allclose(sparsity(points, rows=7), distances, rtol=1e-6)
+    assert sparsity(points[:1]).tolist() == [0.0]
+
+
+class Nothing(Section):
+    """No parameters."""
+
+
+def test_to_tf_gives_images_with_hard_or_soft_targets() -> None:
+    rng = np.random.default_rng(0)
+    train = ImageSet(rng.integers(0, 256, (4, 5, 6, 3), np.uint8), np.array([1, 0, 1, 0]), ("a", "b"), "own")
+    soft = np.full((4, 1, 2), 0.5, np.float16)
+    for targets in (None, soft):
+        condensed = CondensedDataset.build(
+            train,
+            train.pixels(),
+            train.labels,
+            method="random",
+            images_per_class=2,
+            seed=0,
+            params=Nothing(),
+            soft_labels=targets,
+        )
+        images, labels = zip(*to_tf(condensed).as_numpy_iterator(), strict=True)
+        np.testing.assert_array_equal(np.stack(images), condensed.images)
+        if targets is None:
+            assert [(int(label), label.dtype) for label in labels] == [(0, np.int64)] * 2 + [(1, np.int64)] * 2
+        else:
+            assert np.stack(labels).dtype == np.float32
+            assert np.stack(labels).shape == (4, 2)
