@@ -21,6 +21,8 @@ METHODS = {
     "herding": Entry("condensation.selection.herding", teacher=True),
     "k_center": Entry("condensation.selection.k_center", teacher=True),
     "gradient_matching": Entry("condensation.pytorch.methods.gradient_matching"),
+    "mps1": Entry("condensation.tfkeras.methods.mps1"),
+    "mps2": Entry("condensation.tfkeras.methods.mps2"),
     "mps2u": Entry("condensation.tfkeras.methods.mps2u"),
 }
 

@@ -15,9 +15,11 @@ SECTION = {
     "agent": "on",
     "head": "softmax",
     "hold_out": 0.25,
-    "confident": 0.7,
+    "candidates": 40,
+    "confident": [0.5, 1.0],
     "cnn": {
         "epochs": {"default": 2},
+        "epoch_images": 40,
         "batch_size": 16,
         "patience": 2,
         "min_gain": 0.0,

@@ -67,6 +67,9 @@ def test_batches_cover_every_image_and_have_one_size() -> None:
     assert batches.shape == (3, 4)
     assert set(batches.ravel()) == set(range(10))
     assert batches_of(3, 8, seed=0).shape == (1, 3)
+    some = batches_of(10, 4, seed=0, most=7)
+    assert some.shape == (2, 4)
+    assert len(set(some.ravel())) == 7
 
 
 def test_for_dataset_prefers_the_name() -> None:

@@ -54,22 +54,26 @@ def own_margin(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return logits[rows, labels] - others.max(1)
 
 
-def some_of(images: ImageSet, count: int, sizes: np.ndarray, seed: int) -> np.ndarray:
-    """Positions of ``count`` random images, spread evenly over the classes: int, ascending.
+def random_pool(model: keras.Model, images: ImageSet, count: int, sizes: np.ndarray, seed: int) -> Pool:
+    """``count`` random images, spread evenly over the classes, seen through ``model``.
 
     sizes: what is wanted of each class, int (classes,); a class gives at least ``SPARE`` times that, as far as it can.
     """
-    rng = generator(seed, "some")
+    rng = generator(seed, "random pool")
     shares = np.maximum(-(-count // images.classes), SPARE * sizes)
     parts = [rng.permutation(images.indices_of(label))[:share] for label, share in enumerate(shares)]
-    return np.sort(np.concatenate(parts))
+    some = np.sort(np.concatenate(parts))
+    return Pool.of(model, images.pixels(some), images.labels[some])
 
 
-def confident(pool: Pool, share: float, sizes: np.ndarray) -> Pool:
-    """The ``share`` of each class with the largest margin, and never less than ``SPARE`` times what is wanted of it."""
+def confident(pool: Pool, share: float, sizes: np.ndarray) -> np.ndarray:
+    """Positions of the ``share`` of each class with the largest margin, never less than ``SPARE`` times what is wanted.
+
+    sizes: what is wanted of each class, int (classes,). Ascending.
+    """
     kept = []
     for label, size in enumerate(sizes):
         own = pool.members(label)
         count = max(round(share * len(own)), SPARE * int(size))
         kept.append(own[np.argsort(-pool.margins[own], kind="stable")[:count]])
-    return pool.take(np.sort(np.concatenate(kept)))
+    return np.sort(np.concatenate(kept))

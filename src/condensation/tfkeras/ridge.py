@@ -5,6 +5,8 @@ sample is a change of rank two (Sherman, Morrison and Woodbury), so the effect o
 held-out score costs milliseconds and no fit.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy import linalg
 
@@ -33,6 +35,12 @@ class RidgeScore:
         self.labels, self.classes, self.penalty = labels, classes, penalty
         self._held, self._held_labels = _with_constant((held - middle) / scale), held_labels
         self._targets = np.eye(classes) - 1 / classes
+
+    def take(self, positions: np.ndarray) -> "RidgeScore":
+        """The same layer for the pool samples at ``positions`` alone."""
+        part = copy(self)
+        part.features, part.labels = self.features[positions], self.labels[positions]
+        return part
 
     def fit(self, chosen: np.ndarray) -> None:
         """Fit the layer to the pool samples at ``chosen``, int (k,)."""

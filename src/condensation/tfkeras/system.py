@@ -63,13 +63,24 @@ class Desk:
     held: ImageSet
     sizes: np.ndarray
     model: keras.Model
+    params: RidgeParams
     seed: int
     log: RunLog
     state: Arrays | None
 
+    def ridge(self, pool: Pool) -> RidgeScore:
+        """The layer that scores sets of a pool's candidates on the hold-out."""
+        if self.params.untrained is None:
+            features, held = pool.features, logits_of(features_of(self.model), self.held.images)
+        else:
+            parts = [pool.pixels, self.held.pixels()]
+            features, held = untrained_features(parts, self.params.untrained, derive(self.seed, "ridge features"))
+        classes, penalty = self.held.classes, self.params.penalty
+        return RidgeScore(features, pool.labels, held, self.held.labels, classes=classes, penalty=penalty)
 
-Candidates = Callable[[Desk], tuple[Pool, np.ndarray]]
-"""From a desk to the pool and the positions in it, int (size,) sorted by class, that the agent starts from."""
+
+Candidates = Callable[[Desk], tuple[Pool, RidgeScore, np.ndarray]]
+"""From a desk to the pool, the layer that scores it and the set to start from: positions, int (size,), by class."""
 
 
 def condense_by(
@@ -122,29 +133,13 @@ def _chosen(
         return train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=under("cnn", state))
 
     train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=log.keep("cnn", train_it))
-    pool, start = candidates(Desk(rest, held, sizes, model, seed, log, state))
-    features, held_features = ridge_features(model, pool, held, params.ridge, seed)
-    ridge = RidgeScore(
-        features, pool.labels, held_features, held.labels, classes=rest.classes, penalty=params.ridge.penalty
-    )
+    pool, ridge, start = candidates(Desk(rest, held, sizes, model, params.ridge, seed, log, state))
     environment = SelectionEnvironment(pool, ridge, params.environment, sizes, derive(seed, "environment"))
     agent = Agent(environment.slots, 1 + environment.candidates, STATE, params.q, params.head, derive(seed, "agent"))
     state = under("choosing", state)
     return pool, choose(
         environment, agent, start, params.choosing, rest.dataset, acts=params.agent, log=log, state=state
     )
-
-
-def ridge_features(
-    model: keras.Model, pool: Pool, held: ImageSet, params: RidgeParams, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features of the pool (n, f) and of the held-out images (m, f) for the ridge layer."""
-    if params.untrained is None:
-        return pool.features, logits_of(features_of(model), held.images)
-    features, held_features = untrained_features(
-        [pool.pixels, held.pixels()], params.untrained, derive(seed, "ridge features")
-    )
-    return features, held_features
 
 
 def random_start(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:

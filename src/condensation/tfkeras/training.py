@@ -25,6 +25,7 @@ class CnnParams(Section):
     """How the CNN is trained on the real training images."""
 
     epochs: dict[str, int]  # limit by data set, with a default
+    epoch_images: int | None = Field(ge=1)  # random images that an epoch sees; null: all of them
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(0.001, gt=0)  # Adam
     patience: int = Field(ge=1)  # epochs without gain before it stops
@@ -123,11 +124,14 @@ class Trainer:
             variable.assign(arrays[f"{i:03d}"])
 
 
-def batches_of(n: int, batch: int, seed: int) -> np.ndarray:
-    """Shuffled positions of one epoch, int32 (steps, batch); the last batch is filled from the start of the order."""
-    order = generator(seed, "order").permutation(n)
-    batch = min(batch, n)
-    steps = -(-n // batch)
+def batches_of(n: int, batch: int, seed: int, most: int | None = None) -> np.ndarray:
+    """Shuffled positions of one epoch, int32 (steps, batch); the last batch is filled from the start of the order.
+
+    most: of the ``n`` images, how many the epoch sees.
+    """
+    order = generator(seed, "order").permutation(n)[:most]
+    batch = min(batch, len(order))
+    steps = -(-len(order) // batch)
     return np.resize(order, (steps, batch)).astype(np.int32)
 
 
@@ -160,9 +164,9 @@ def train_cnn(
 
     images, labels = tf.constant(train.images), tf.constant(train.labels)
     while epoch < limit and epoch - best_epoch < params.patience:
-        order = tf.constant(batches_of(len(train), params.batch_size, derive(seed, "epoch", epoch)))
+        order = batches_of(len(train), params.batch_size, derive(seed, "epoch", epoch), params.epoch_images)
         draws = tf.constant(derive(seed, "augment", epoch) % 2**31, tf.int32)
-        loss, accuracy = map(float, trainer.epoch(images, labels, order, draws).numpy())
+        loss, accuracy = map(float, trainer.epoch(images, labels, tf.constant(order), draws).numpy())
         held = score(model, validation.images, validation.labels)
         epoch += 1
         if held.accuracy > best_accuracy + params.min_gain:

@@ -5,9 +5,13 @@ set; an agent with replay memory replaces samples of the current set by candidat
 the change brings; the best set on held-out images is kept. Whole batches in compiled graphs throughout.
 
 Differences from the authors' description, on purpose: the agent's choices change the set; its default reward is the
-gain of a last layer on held-out images, not the CNN's agreement alone; the candidates are the images of each class that
-the CNN is surest of, and the agent starts from k-means in its features rather than from random images.
+gain of a last layer on held-out images, not the CNN's agreement alone; it starts from k-means in the CNN's features,
+and its candidates are those images of each class that the CNN is surest of. How large a share of a class that is,
+held-out images decide: on hard data sure images teach more, on easy ones all.
 """
+
+from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -16,15 +20,20 @@ from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.tfkeras.pool import Pool, confident
+from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.representatives import k_means
+from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, SystemParams, condense_by
 
 
 class Params(SystemParams):
-    """confident: share of each class, those with the largest margin of the CNN, that are candidates."""
+    """candidates: random training images, spread evenly over the classes, of which the surest are taken.
 
-    confident: float = Field(gt=0, le=1)
+    confident: shares of a class to try, those with the largest margin of the CNN.
+    """
+
+    candidates: int = Field(ge=1)
+    confident: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
 
 
 def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
@@ -33,14 +42,28 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
     Raises InputError when a class has too few images for the set beside the hold-out.
     """
 
-    def candidates(desk: Desk) -> tuple[Pool, np.ndarray]:
-        everything = Pool.of(desk.model, desk.train.pixels(), desk.train.labels)
-        pool = confident(everything, params.confident, desk.sizes)
-        return pool, representatives(pool, desk.sizes, desk.seed)
+    def candidates(desk: Desk) -> tuple[Pool, RidgeScore, np.ndarray]:
+        seed = derive(desk.seed, "candidates")
+        pool = random_pool(desk.model, desk.train, params.candidates, desk.sizes, seed)
+        return best_share(pool, desk.ridge(pool), params.confident, desk.sizes, desk.seed)
 
     return condense_by(
         candidates, train, method="mps2u", images_per_class=images_per_class, params=params, seed=seed, log=log
     )
+
+
+def best_share(
+    pool: Pool, ridge: RidgeScore, shares: Sequence[float], sizes: np.ndarray, seed: int
+) -> tuple[Pool, RidgeScore, np.ndarray]:
+    """The surest candidates, their layer and their k-means, for the share whose k-means scores best on the hold-out."""
+    tried = []
+    for share in shares:
+        kept = confident(pool, share, sizes)
+        start = representatives(pool.take(kept), sizes, seed)
+        ridge.fit(kept[start])
+        tried.append((ridge.accuracy - ridge.loss, kept, start))
+    _, kept, start = max(tried, key=lambda one: one[0])
+    return pool.take(kept), ridge.take(kept), start
 
 
 def representatives(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:
