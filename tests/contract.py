@@ -14,7 +14,8 @@ from condensation.core.randomness import generator
 from condensation.core.runlog import RunLog
 from condensation.registry import METHODS, method_module
 
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")["methods"]
+TREE = read_params(Path(__file__).parents[1] / "params.yaml")
+PARAMS = TREE["methods"]
 SYSTEM: dict[str, Any] = {
     "cnn": {**PARAMS["mps2u"]["cnn"], "epochs": {"default": 2}, "width": 4},
     "environment": {**PARAMS["mps2u"]["environment"], "rounds": 5},
@@ -25,8 +26,10 @@ SYSTEM: dict[str, Any] = {
 QUICK: dict[str, dict[str, Any]] = {
     "gradient_matching": {"iterations": 3},
     "mps1": SYSTEM,
+    "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,
     "mps2u": SYSTEM,
+    "mutual_information": SYSTEM,
 }
 
 

@@ -34,6 +34,7 @@ Dataset = Annotated[str, typer.Option(help="digits, mnist, fashionmnist, svhn, c
 Source = Annotated[str, typer.Option("--dataset", help="a data set's name, or the path of your own folder, zip or npz")]
 MethodName = Annotated[str, typer.Option("--method", help="a method of the table in registry.py")]
 ImagesPerClass = Annotated[int, typer.Option(parser=whole_number, help="condensed images of each class")]
+Variant = Annotated[str, typer.Option(help="a name for other parameters than the method's own, kept apart")]
 ParamsFile = Annotated[Path, typer.Option("--params", help="the parameters' file")]
 Root = Annotated[Path, typer.Option(help="the folder that holds data/, models/ and reports/")]
 DEFAULT, HERE = Path("params.yaml"), Path()
@@ -99,6 +100,7 @@ def condense(
     dataset: Dataset,
     method: MethodName,
     images_per_class: ImagesPerClass,
+    variant: Variant = "",
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
@@ -108,7 +110,7 @@ def condense(
 
     tree = parameters(ctx, params, method)
     layout = Layout(root)
-    condense(layout, tree, Cell(dataset, method, images_per_class), seeds(tree), tracker(HERE))
+    condense(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), tracker(HERE))
 
 
 @app.command(context_settings=OPEN)
@@ -119,6 +121,7 @@ def evaluate(
     images_per_class: Annotated[
         int | None, typer.Option(parser=whole_number, help="condensed images of each class")
     ] = None,
+    variant: Variant = "",
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
@@ -132,7 +135,7 @@ def evaluate(
     elif images_per_class is None:
         raise InputError("--images-per-class is missing; with --method it says which sets to judge")
     else:
-        evaluate(layout, tree, Cell(dataset, method, images_per_class), seeds(tree))
+        evaluate(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree))
 
 
 @app.command(context_settings=OPEN)
@@ -174,6 +177,21 @@ def run(
     tree = parameters(ctx, params, method)
     cell = Cell(dataset_name(dataset), method, images_per_class)
     run(Layout(root), tree, cell, source=dataset, judged=judge)
+
+
+@app.command(context_settings=OPEN)
+def ablate(
+    ctx: typer.Context,
+    dataset: Source,
+    images_per_class: ImagesPerClass,
+    method: Annotated[list[str] | None, typer.Option(help="a method; all of params.yaml's ablation otherwise")] = None,
+    params: ParamsFile = DEFAULT,
+    root: Root = Path("runs/ablation"),
+) -> None:
+    """Methods as they are and with one parameter changed (an agent that is off, another reward), judged alike."""
+    from condensation.stages.ablate import ablate
+
+    ablate(Layout(root), parameters(ctx, params), images_per_class, method or [], source=dataset)
 
 
 @app.command()

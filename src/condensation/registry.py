@@ -20,10 +20,13 @@ METHODS = {
     "random": Entry("condensation.selection.random"),
     "herding": Entry("condensation.selection.herding", teacher=True),
     "k_center": Entry("condensation.selection.k_center", teacher=True),
+    "k_means": Entry("condensation.selection.k_means", teacher=True),
     "gradient_matching": Entry("condensation.pytorch.methods.gradient_matching"),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
+    "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),
     "mps2u": Entry("condensation.tfkeras.methods.mps2u"),
+    "mutual_information": Entry("condensation.tfkeras.methods.mutual_information"),
 }
 
 

@@ -1,4 +1,4 @@
-"""random, herding, k_center: the contract, and their rules against cases done by hand."""
+"""random, herding, k_center, k_means: the contract, and their rules against cases done by hand."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import contract
 import numpy as np
 import pytest
 
+from condensation.core.clusters import representatives
 from condensation.core.errors import InputError
 from condensation.selection.features import teacher_features
 from condensation.selection.herding import herd
@@ -62,3 +63,20 @@ def test_features_of_other_data_are_refused(tmp_path: Path) -> None:
     contract.teacher_folder(tmp_path, contract.toy(), 0)
     with pytest.raises(InputError, match="features of 41 images, not of the 30"):
         teacher_features(tmp_path, contract.toy(counts=(10, 10, 10)))
+
+
+def test_k_means_finds_one_representative_of_each_cluster_near_its_centre() -> None:
+    rng = np.random.default_rng(0)
+    points = np.concatenate([centre + rng.normal(size=(20, 2)) for centre in (0.0, 50.0, 100.0)])
+    chosen = representatives(points, 3, seed=1)
+    assert sorted(chosen // 20) == [0, 1, 2]
+    for i in chosen:
+        cluster = points[i // 20 * 20 : i // 20 * 20 + 20]
+        distance = np.linalg.norm(cluster - cluster.mean(0), axis=1)
+        assert distance[i % 20] == distance.min()
+
+
+def test_k_means_gives_different_points_even_where_all_coincide() -> None:
+    assert sorted(representatives(np.ones((5, 2)), 5, seed=0)) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="got 6"):
+        representatives(np.ones((5, 2)), 6, seed=0)

@@ -1,4 +1,4 @@
-"""Networks, augmentation, batches, k-means and the exchange: small arrays with known answers."""
+"""Networks, augmentation, batches, sparsity and the exchange: small arrays with known answers."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from condensation.tfkeras.augment import AugmentParams, augment
 from condensation.tfkeras.exchange import to_tf
 from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
 from condensation.tfkeras.pool import own_margin
-from condensation.tfkeras.representatives import k_means, sparsity
+from condensation.tfkeras.selection_environment import sparsity
 from condensation.tfkeras.training import batches_of, for_dataset, logits_of
 
 STILL = AugmentParams(rotation=0.0, shift=0.0, flip={"default": False})
@@ -80,23 +80,6 @@ def test_for_dataset_prefers_the_name() -> None:
 def test_own_margin() -> None:
     logits = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
     np.testing.assert_array_equal(own_margin(logits, np.array([0, 2])), [1.0, -1.0])
-
-
-def test_k_means_finds_one_representative_of_each_cluster_near_its_centre() -> None:
-    rng = np.random.default_rng(0)
-    points = np.concatenate([centre + rng.normal(size=(20, 2)) for centre in (0.0, 50.0, 100.0)])
-    chosen = k_means(points, 3, seed=1)
-    assert sorted(chosen // 20) == [0, 1, 2]
-    for i in chosen:
-        cluster = points[i // 20 * 20 : i // 20 * 20 + 20]
-        distance = np.linalg.norm(cluster - cluster.mean(0), axis=1)
-        assert distance[i % 20] == distance.min()
-
-
-def test_k_means_gives_different_points_even_where_all_coincide() -> None:
-    assert sorted(k_means(np.ones((5, 2)), 5, seed=0)) == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="got 6"):
-        k_means(np.ones((5, 2)), 6, seed=0)
 
 
 def test_sparsity_is_the_mean_distance_to_the_nearest_others() -> None:

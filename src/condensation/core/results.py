@@ -59,15 +59,22 @@ class TaughtSeeds(Record):
     hardware: str
 
 
+def folder_name(method: str, variant: str) -> str:
+    """The folder of a method's results, or of those of a variant of it."""
+    return f"{method}@{variant}" if variant else method
+
+
 class CondensedCell(Record):
     """What the condense stage writes beside the sets of one dataset x method x images per class.
 
+    variant: the name of the parameters when they are not the method's own, else empty.
     versions: of the libraries that did the work, by name. commit: of the code, with " (dirty)" where it was edited.
     """
 
     dataset: str
     method: str
     images_per_class: int
+    variant: str = ""
     seeds: list[CondensedSeed]
     hardware: str
     versions: dict[str, str] = {}
@@ -90,12 +97,13 @@ class JudgedCell(Record):
     """What the evaluate stage writes for one dataset x method x images per class under one protocol.
 
     images_per_class: None for the whole training set. class_names: in the order of the labels; empty when not known.
-    versions, commit: as for a CondensedCell.
+    variant, versions, commit: as for a CondensedCell.
     """
 
     dataset: str
     method: str
     images_per_class: int | None
+    variant: str = ""
     label_kind: str
     protocol: str
     network: str

@@ -30,6 +30,7 @@ class RunLog:
     ) -> None:
         self.history: list[dict[str, float]] = []
         self.figures: dict[str, np.ndarray] = {}
+        self.tables: dict[str, dict[str, np.ndarray]] = {}
         self._label, self._show, self._on_metrics = label, show, on_metrics
         self._path, self._interval = checkpoint, checkpoint_seconds
         self._saved = self._printed = time.monotonic()
@@ -48,6 +49,10 @@ class RunLog:
     def figure(self, name: str, images: np.ndarray) -> None:
         """Keep a picture as an artifact of the run: uint8 (h, w, 3) or (h, w)."""
         self.figures[name] = images
+
+    def table(self, name: str, **columns: np.ndarray) -> None:
+        """Keep columns of equal length, (n,), as an artifact of the run."""
+        self.tables[name] = columns
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Say how far the work is; prints at most every 5 seconds, with the time left."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from condensation.reporting.ablation import ablations
 from condensation.reporting.cells import Footnotes, Table
 from condensation.reporting.details import absent, conditions, datasets, load_table, results_table, unseen
 from condensation.reporting.figures import Drawing
@@ -32,6 +33,7 @@ class Content:
     absent: Sequence[str]
     results: Sequence[Table]
     other_judges: Sequence[Table]
+    ablations: Sequence[Table]
     loads: Sequence[Table]
     drawings: Sequence[Drawing]
     pictures: Sequence[Picture]
@@ -55,6 +57,7 @@ def gather(
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, expected, notes) for name in names],
         other_judges=_other_judges(table, results, notes),
+        ablations=ablations(records),
         loads=[load_table(results, name, expected) for name in names],
         drawings=drawings,
         pictures=pictures,

@@ -46,13 +46,13 @@ def judge_curves(title: str, cells: Sequence[JudgedCell]) -> Chart:
 
 
 def read_curves(folder: Path) -> dict[Key, pd.DataFrame]:
-    """The per-step metrics under ``<folder>/<dataset>/<method>/ipc-<k>.csv``; empty files are left out.
+    """The per-step metrics under ``<folder>/<dataset>/<method>/ipc-<k>.csv``; empty files and variants are left out.
 
     Raises InputError when a file has no columns ``seed`` and ``step``.
     """
     found = {}
     for path in sorted(folder.glob("*/*/ipc-*.csv")):
-        if not path.read_text().strip():
+        if "@" in path.parts[-2] or not path.read_text().strip():
             continue
         curve = pd.read_csv(path)
         if not {"seed", "step"} <= set(curve.columns):

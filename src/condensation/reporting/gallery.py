@@ -44,6 +44,8 @@ def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Pic
     """
     found: dict[Key, tuple[int, Path]] = {}
     for path in condensed.glob("*/*/ipc-*/seed-*.png"):
+        if "@" in path.parts[-3]:  # a variant
+            continue
         key = path.parts[-4], path.parts[-3], int(path.parts[-2].removeprefix("ipc-"))
         seed = int(path.stem.removeprefix("seed-"))
         if key[0] in classes and (key not in found or seed < found[key][0]):

@@ -26,6 +26,7 @@ def _lines(content: Content) -> Iterator[str]:
     for title, tables in (
         ("All results", content.results),
         ("Other judges", content.other_judges),
+        ("Ablations", content.ablations),
         ("Computational load", content.loads),
     ):
         if tables:

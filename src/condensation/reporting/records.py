@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from condensation.core.errors import InputError
-from condensation.core.results import CondensedCell, JudgedCell, Record
+from condensation.core.results import CondensedCell, JudgedCell, Record, folder_name
 from condensation.reporting.display import WHOLE, dataset_order, method_order
 
 Key = tuple[str, str, int]
@@ -20,10 +20,14 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 @dataclass(frozen=True)
 class Records:
-    """Everything that was measured: judged cells in reading order, condensed cells by their key."""
+    """Everything that was measured: judged cells in reading order, condensed cells by their key.
+
+    variants: methods judged with other parameters than their own.
+    """
 
     judged: tuple[JudgedCell, ...]
     condensed: Mapping[Key, CondensedCell]
+    variants: tuple[JudgedCell, ...] = ()
 
     def judged_keys(self) -> set[Key]:
         """The cells that have an accuracy; whole training sets are not among them."""
@@ -39,24 +43,28 @@ def read_records(metrics: Path) -> Records:
     judged: dict[tuple[object, ...], JudgedCell] = {}
     for path in sorted((metrics / "evaluate").rglob("*.json")):
         cell = _whole(_read(path, JudgedCell))
-        folders = (cell.dataset,) if cell.method == WHOLE else (cell.dataset, cell.method)
+        folders = (cell.dataset,) if cell.method == WHOLE else (cell.dataset, folder_name(cell.method, cell.variant))
         _check_folder(path, metrics / "evaluate", folders)
         _check_judgements(path, cell)
-        identity = (cell.dataset, cell.method, cell.images_per_class, cell.label_kind, cell.protocol, cell.network)
+        names = (cell.dataset, folder_name(cell.method, cell.variant), cell.images_per_class)
+        identity = (*names, cell.label_kind, cell.protocol, cell.network)
         if identity in judged:
             raise InputError(f"{path} tells {identity} a second time; each result lies in one file")
         judged[identity] = cell
     condensed: dict[Key, CondensedCell] = {}
     for path in sorted((metrics / "condense").rglob("*.json")):
         made = _read(path, CondensedCell)
-        _check_folder(path, metrics / "condense", (made.dataset, made.method))
-        condensed[made.dataset, made.method, made.images_per_class] = made
-    return Records(tuple(sorted(judged.values(), key=_order)), condensed)
+        _check_folder(path, metrics / "condense", (made.dataset, folder_name(made.method, made.variant)))
+        if not made.variant:
+            condensed[made.dataset, made.method, made.images_per_class] = made
+    cells = sorted(judged.values(), key=_order)
+    own, variants = ([c for c in cells if bool(c.variant) is varied] for varied in (False, True))
+    return Records(tuple(own), condensed, tuple(variants))
 
 
 def _order(cell: JudgedCell) -> tuple[object, ...]:
     size = math.inf if cell.images_per_class is None else cell.images_per_class
-    names = (cell.label_kind, cell.protocol, cell.network)
+    names = (cell.variant, cell.label_kind, cell.protocol, cell.network)
     return dataset_order(cell.dataset), size, method_order(cell.method), names
 
 

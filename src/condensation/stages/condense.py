@@ -20,6 +20,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import section
 from condensation.core.results import CondensedCell, CondensedSeed, TaughtSeeds
 from condensation.core.runlog import RunLog
+from condensation.reporting.scores import write_table
 from condensation.stages.grid import write_grid
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, versions
@@ -51,16 +52,19 @@ def order(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> Order:
 def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int], tracker: Tracker) -> Path:
     """Make the sets of a cell, ``seed-<s>.npz`` and ``.png``, its record and its curves; returns the sets' folder.
 
+    Pictures and tables that the method logged lie beside the sets, ``<name>-seed-<s>.png`` and ``.csv``.
+
     Work that was interrupted goes on: finished seeds are kept, the unfinished one resumes from its checkpoint.
     """
     job = order(layout, tree, cell)
     made = [condense_seed(layout, job, seed, tracker) for seed in seeds]
     folder = layout.condensed(cell)
     for seed, work in zip(seeds, made, strict=True):
+        folder.mkdir(parents=True, exist_ok=True)
         for name in ("set.npz", "set.png"):
-            target = folder / f"seed-{seed}{Path(name).suffix}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(work / name, target)
+            shutil.copyfile(work / name, folder / f"seed-{seed}{Path(name).suffix}")
+        for extra in {*work.glob("*.png"), *work.glob("*.csv")} - {work / "set.png", work / "curves.csv"}:
+            shutil.copyfile(extra, folder / f"{extra.stem}-seed-{seed}{extra.suffix}")
     records = [CondensedSeed.model_validate(read_json(work / "record.json")) for work in made]
     record = CondensedCell(
         **asdict(cell),
@@ -87,6 +91,7 @@ def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Pa
     tags = {
         "dataset": cell.dataset,
         "method": cell.method,
+        "variant": cell.variant,
         "images_per_class": str(cell.images_per_class),
         "seed": str(seed),
         "data_md5": job.train_md5,
@@ -119,6 +124,9 @@ def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Pat
     for name, picture in log.figures.items():
         Image.fromarray(picture).save(work / f"{name}.png")
         run.artifact(work / f"{name}.png")
+    for name, columns in log.tables.items():
+        for path in write_table(work, name, columns):
+            run.artifact(path)
     run.tags({"condensed_sha256": digest})
     run.metrics(0, {f"condense_{name}": value for name, value in cost.model_dump().items()})
     record = CondensedSeed(

@@ -14,7 +14,7 @@ from condensation.core.files import read_json, write_json
 from condensation.core.images import ImageSet
 from condensation.core.params import at, check, section
 from condensation.core.randomness import derive
-from condensation.core.results import Cost, JudgedCell, Judgement
+from condensation.core.results import Cost, JudgedCell, Judgement, folder_name
 from condensation.core.runlog import RunLog
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import Meter, digest_of, hardware, versions
@@ -115,10 +115,11 @@ class Bench:
 def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int]) -> JudgedCell:
     """Judge each set of a cell and write the record."""
     bench = Bench.of(layout, tree, cell.dataset)
+    work = f"{folder_name(cell.method, cell.variant)}-{cell.images_per_class}"
     sets = {seed: CondensedDataset.load(layout.condensed_set(cell, seed)) for seed in seeds}
     judged = [
         bench.judge(
-            f"{cell.method}-{cell.images_per_class}",
+            work,
             made.images,
             made.labels,
             seed,
@@ -127,10 +128,10 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
         )
         for seed, made in sets.items()
     ]
-    names = {"method": cell.method, "images_per_class": cell.images_per_class}
+    names = {"method": cell.method, "images_per_class": cell.images_per_class, "variant": cell.variant}
     record = bench.record(judged, sets[seeds[0]].provenance.label_kind, **names)
     write_json(layout.metrics("evaluate", cell), record.model_dump(mode="json"))
-    shutil.rmtree(layout.work("evaluate", cell.dataset, f"{cell.method}-{cell.images_per_class}"), ignore_errors=True)
+    shutil.rmtree(layout.work("evaluate", cell.dataset, work), ignore_errors=True)
     return record
 
 

@@ -1,24 +1,36 @@
 """Where files lie: the one place that spells a path of the pipeline."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from condensation.core.errors import InputError
+from condensation.core.results import folder_name
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One square of the comparison: dataset x method x images per class."""
+    """One square of the comparison: dataset x method x images per class.
+
+    variant: the name of other parameters than the method's own; the comparison keeps it apart.
+    """
 
     dataset: str
     method: str
     images_per_class: int
+    variant: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_.-]*", self.variant):
+            raise InputError(f"variant {self.variant!r} is not possible; allowed: small letters, digits and _ . -")
 
     def __str__(self) -> str:
-        return f"{self.dataset} {self.method} {self.images_per_class} per class"
+        return f"{self.dataset} {folder_name(self.method, self.variant)} {self.images_per_class} per class"
 
     @property
     def path(self) -> Path:
-        """``<dataset>/<method>/ipc-<k>``."""
-        return Path(self.dataset, self.method, f"ipc-{self.images_per_class}")
+        """``<dataset>/<method>/ipc-<k>``, or ``<dataset>/<method>@<variant>/ipc-<k>``."""
+        return Path(self.dataset, folder_name(self.method, self.variant), f"ipc-{self.images_per_class}")
 
 
 @dataclass(frozen=True)

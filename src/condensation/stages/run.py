@@ -22,17 +22,35 @@ def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, jud
     already and was made by the same parameters is not made again.
     """
     at(tree, f"methods.{cell.method}")
-    buffer = io.StringIO()
-    YAML(typ="safe", pure=True).dump(dict(tree), buffer)
-    write_text(layout.root / "params.yaml", buffer.getvalue())
+    write_text(layout.root / "params.yaml", as_yaml(tree))
     for words in steps(layout, tree, cell, source=source, judged=judged):
         step(layout, *words)
+
+
+def as_yaml(tree: Mapping[str, Any]) -> str:
+    """Parameters as the file that is read again by the stages of a run."""
+    buffer = io.StringIO()
+    YAML(typ="safe", pure=True).dump(dict(tree), buffer)
+    return buffer.getvalue()
 
 
 def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, judged: bool) -> list[list[str]]:
     """The commands, in order, without the options that all share; source: the data set as the person named it."""
     data = ["--dataset", cell.dataset]
     square = [*data, "--method", cell.method, "--images-per-class", str(cell.images_per_class)]
+    todo = [*data_steps(layout, tree, cell, source=source), ["condense", *square]]
+    if judged:
+        todo.append(["evaluate", *square])
+        if cell.method != "random":
+            floor = [*data, "--method", "random", "--images-per-class", str(cell.images_per_class)]
+            todo += [["condense", *floor], ["evaluate", *floor]]
+        todo += [["report"], ["comparison"]]
+    return todo
+
+
+def data_steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str) -> list[list[str]]:
+    """Fetch, prepare and teach, where what they make is not there."""
+    data = ["--dataset", cell.dataset]
     todo: list[list[str]] = []
     if not layout.raw(cell.dataset).exists():
         todo.append(["fetch", "--dataset", source])
@@ -42,13 +60,6 @@ def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, j
         (layout.teacher(cell.dataset, seed) / "features.npz").exists() for seed in seeds(tree)
     ):
         todo.append(["teach", *data])
-    todo.append(["condense", *square])
-    if judged:
-        todo.append(["evaluate", *square])
-        if cell.method != "random":
-            floor = [*data, "--method", "random", "--images-per-class", str(cell.images_per_class)]
-            todo += [["condense", *floor], ["evaluate", *floor]]
-        todo += [["report"], ["comparison"]]
     return todo
 
 

@@ -38,6 +38,11 @@ class Pool:
         """The candidates at ``positions``, in that order."""
         return Pool(self.pixels[positions], self.labels[positions], self.features[positions], self.margins[positions])
 
+    def with_more(self, other: "Pool") -> "Pool":
+        """The candidates of both, these first."""
+        mine, its = ((p.pixels, p.labels, p.features, p.margins) for p in (self, other))
+        return Pool(*(np.concatenate(pair) for pair in zip(mine, its, strict=True)))
+
     @staticmethod
     def of(model: keras.Model, pixels: np.ndarray, labels: np.ndarray) -> "Pool":
         """The pool of float32 images (n, h, w, c) at pixel scale with labels (n,), seen through ``model``."""

@@ -22,10 +22,10 @@ import gymnasium
 import numpy as np
 from pydantic import Field
 
+from condensation.core.clusters import squared_distances
 from condensation.core.params import Section
 from condensation.core.randomness import generator
 from condensation.tfkeras.pool import Pool
-from condensation.tfkeras.representatives import sparsity, squared_distances
 from condensation.tfkeras.ridge import RidgeScore
 
 STATE_NAMES = (
@@ -178,3 +178,16 @@ class SelectionEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
 
 def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / (values.std() + 1e-12)
+
+
+def sparsity(points: np.ndarray, neighbours: int = 5, rows: int = 1024) -> np.ndarray:
+    """Mean distance of each point (n, f) to its nearest ``neighbours`` others, float (n,); 0 for a lone point."""
+    near = min(neighbours, len(points) - 1)
+    if near < 1:
+        return np.zeros(len(points))
+    result = np.empty(len(points))
+    for i in range(0, len(points), rows):
+        squared = squared_distances(points[i : i + rows], points)
+        squared[np.arange(len(squared)), i + np.arange(len(squared))] = np.inf
+        result[i : i + rows] = np.sqrt(np.partition(squared, near - 1, 1)[:, :near]).mean(1)
+    return result

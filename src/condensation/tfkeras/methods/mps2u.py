@@ -16,12 +16,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from condensation.core.clusters import representatives
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.pool import Pool, confident, random_pool
-from condensation.tfkeras.representatives import k_means
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, SystemParams, condense_by
 
@@ -59,18 +59,18 @@ def best_share(
     tried = []
     for share in shares:
         kept = confident(pool, share, sizes)
-        start = representatives(pool.take(kept), sizes, seed)
+        start = spread_out(pool.take(kept), sizes, seed)
         ridge.fit(kept[start])
         tried.append((ridge.accuracy - ridge.loss, kept, start))
     _, kept, start = max(tried, key=lambda one: one[0])
     return pool.take(kept), ridge.take(kept), start
 
 
-def representatives(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:
+def spread_out(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:
     """k-means in the CNN's features at unit length, class by class: int (size,), sorted by class."""
     directions = pool.features / (np.linalg.norm(pool.features, axis=1, keepdims=True) + 1e-12)
     chosen = []
     for label, size in enumerate(sizes):
         own = pool.members(label)
-        chosen.append(own[k_means(directions[own], int(size), derive(seed, "start", label))])
+        chosen.append(own[representatives(directions[own], int(size), derive(seed, "start", label))])
     return np.concatenate(chosen)

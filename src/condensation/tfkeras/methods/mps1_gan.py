@@ -1,0 +1,86 @@
+"""MPS1 with a GAN: the agent selects among real training examples and images that a class-conditional GAN made.
+
+As MPS1; half of what the agent can choose is generated. The GAN is trained on the same real images, and the epoch is
+kept whose images best train a last layer for the hold-out. See gan.py for what differs from the authors' script.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.images import ImageSet
+from condensation.core.randomness import derive
+from condensation.core.runlog import RunLog
+from condensation.tfkeras.gan import Gan, GanParams, picture, train_gan
+from condensation.tfkeras.methods.mps1 import class_sizes
+from condensation.tfkeras.networks import features_of
+from condensation.tfkeras.pool import Pool, random_pool
+from condensation.tfkeras.ridge import RidgeScore
+from condensation.tfkeras.system import Desk, SystemParams, condense_by, random_start
+from condensation.tfkeras.training import logits_of, under
+
+SHOWN = 12
+
+
+class Params(SystemParams):
+    """As MPS1's. generated: images that the GAN makes of each class, all of them candidates."""
+
+    candidates: int = Field(1000, ge=1)
+    samples: int | None = Field(ge=1)
+    generated: int = Field(ge=1)
+    gan: GanParams
+
+
+def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
+    """``images_per_class`` real or generated images of each class (or ``samples`` in all); hard labels.
+
+    Keeps a picture of generated images, a row for each class, as the figure ``gan``.
+    Raises InputError when a class has too few images for the set beside the hold-out, or when ``samples`` do not
+    spread over the classes as ``images_per_class`` at most.
+    """
+
+    def candidates(desk: Desk) -> tuple[Pool, RidgeScore, np.ndarray]:
+        real = random_pool(desk.model, desk.train, params.candidates, desk.sizes, derive(desk.seed, "candidates"))
+        labels = np.repeat(np.arange(desk.train.classes), params.generated)
+        made = trained(desk, params.gan).generate(labels, derive(desk.seed, "generated"))
+        log.figure(
+            "gan", picture(made[np.arange(len(labels)) % params.generated < SHOWN], min(SHOWN, params.generated))
+        )
+        pool = real.with_more(Pool.of(desk.model, made, labels))
+        return pool, desk.ridge(pool), random_start(pool, desk.sizes, derive(desk.seed, "start"))
+
+    return condense_by(
+        candidates,
+        train,
+        method="mps1_gan",
+        images_per_class=images_per_class,
+        params=params,
+        seed=seed,
+        log=log,
+        sizes=class_sizes(train.classes, images_per_class, params.samples),
+    )
+
+
+def trained(desk: Desk, params: GanParams) -> Gan:
+    """The GAN, trained or found trained, at the epoch whose images best train a last layer for the hold-out."""
+    gan = Gan(desk.train, desk.model, params, derive(desk.seed, "gan"))
+    seen = features_of(desk.model)
+    held = logits_of(seen, desk.held.images)
+
+    def score(images: np.ndarray, labels: np.ndarray) -> float:
+        layer = RidgeScore(
+            logits_of(seen, images),
+            labels,
+            held,
+            desk.held.labels,
+            classes=desk.held.classes,
+            penalty=desk.params.penalty,
+        )
+        layer.fit(np.arange(len(labels)))
+        return float(layer.accuracy - layer.loss)
+
+    def make(state: dict[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+        return train_gan(gan, desk.train, score, derive(desk.seed, "gan training"), log=desk.log, state=state)
+
+    make(desk.log.keep("gan", lambda: make(under("gan", desk.state))))
+    return gan

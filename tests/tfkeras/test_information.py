@@ -1,0 +1,86 @@
+"""The information of a sample where the answer is known."""
+
+import numpy as np
+import pytest
+
+from condensation.tfkeras.information import Information
+
+RNG = np.random.default_rng(5)
+
+
+def two_gaussians(n: int, distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples (2n, 1) of two normal classes, their labels, and log p(y | x) / p(y) in closed form."""
+    labels = np.repeat([0, 1], n)
+    x = RNG.normal(size=2 * n) + distance * (labels - 0.5)
+    logit = distance * x * np.where(labels == 1, 1, -1)
+    return x[:, None], labels, np.log(2) - np.log1p(np.exp(-logit))
+
+
+@pytest.mark.parametrize("distance", [0.5, 2.0, 5.0])
+def test_two_gaussians_in_closed_form(distance: float) -> None:
+    features, labels, expected = two_gaussians(1500, distance)
+    found = Information(features, labels, 2).alone
+    assert found.mean() == pytest.approx(expected.mean(), abs=0.03)
+    inner = np.abs(features[:, 0]) < 2  # where there are samples enough
+    assert np.abs(found - expected)[inner].mean() < 0.12
+
+
+def test_features_that_know_nothing_tell_nothing() -> None:
+    labels = np.arange(2000) % 4
+    found = Information(RNG.normal(size=(2000, 3)), labels, 4).alone
+    assert abs(found.mean()) < 0.03
+
+
+def test_features_that_know_all_tell_the_entropy_of_the_classes() -> None:
+    labels = np.arange(300) % 3
+    found = Information(np.eye(3)[labels] + 0.01 * RNG.normal(size=(300, 3)), labels, 3).alone
+    np.testing.assert_allclose(found, np.log(3), atol=0.01)
+
+
+def test_a_mislabelled_sample_tells_less_than_nothing() -> None:
+    labels = np.arange(300) % 3
+    features = np.eye(3)[labels] + 0.05 * RNG.normal(size=(300, 3))
+    labels[0] = 1
+    alone = Information(features, labels, 3).alone
+    assert alone[0] < -1
+    assert alone[1:].min() > 0.9
+
+
+def test_the_names_of_the_classes_do_not_matter() -> None:
+    features, labels, _ = two_gaussians(100, 2.0)
+    first, second = Information(features, labels, 2), Information(features, 1 - labels, 2)
+    np.testing.assert_allclose(first.alone, second.alone)
+
+
+def test_a_copy_of_a_chosen_sample_tells_nothing_more_and_another_cluster_all() -> None:
+    """Two clusters a class; ten copies of one sample, ten of another: the second choice is never a copy."""
+    corners = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+    features, labels = np.repeat(corners, 10, axis=0), np.repeat([0, 0, 1, 1], 10)
+    ranking = Information(features, labels, 2).rank(np.array([3, 3]))
+    assert labels[ranking.chosen].tolist() == [0, 1, 0, 1, 0, 1]
+    assert len(set(ranking.chosen.tolist())) == 6
+    assert sorted(ranking.chosen[:4] // 10) == [0, 1, 2, 3]
+    np.testing.assert_allclose(ranking.alone, np.log(2), atol=0.01)
+    np.testing.assert_allclose(ranking.beyond[:4], np.log(2), atol=0.02)
+    np.testing.assert_allclose(ranking.beyond[4:], 0, atol=0.02)
+
+
+def test_each_choice_is_the_one_that_tells_most_worked_out_plainly() -> None:
+    features, labels, _ = two_gaussians(30, 1.0)
+    information = Information(features, labels, 2)
+    ranking = information.rank(np.array([4, 3]))
+    x = (features[:, 0] - features.mean()) / features.std()
+
+    def posterior(i: int, chosen: list[int]) -> float:
+        kernel = [np.exp(-((x[i] - x[s]) ** 2) / (2 * information.width**2)) for s in chosen]
+        own = sum(k for k, s in zip(kernel, chosen, strict=True) if labels[s] == labels[i])
+        return float((0.005 + own) / (0.01 + sum(kernel)))
+
+    for step, best in enumerate(ranking.chosen):
+        before = ranking.chosen[:step].tolist()
+        left = [i for i in range(60) if labels[i] == labels[best] and i not in before]
+        others = {i: posterior(i, [j for j in range(60) if j != i]) for i in left}
+        tells = {i: np.log(others[i] / posterior(i, before)) for i in left}
+        assert tells[int(best)] == pytest.approx(max(tells.values()))
+        assert ranking.beyond[step] == pytest.approx(tells[int(best)])
+    assert np.bincount(labels[ranking.chosen]).tolist() == [4, 3]
