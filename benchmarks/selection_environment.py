@@ -3,7 +3,7 @@
 Run from the project's root: ``python benchmarks/selection_environment.py``. A round asks about 10 places with 8
 candidates each, takes a step and learns from it. Both sides make the same round: the CNN's answer for every option, the
 value of every option, the step of the environment, and learning from the round. The textbook asks the CNN and the
-Q-network for one sample per call and trains on a batch of one (Keras's ``predict_on_batch`` and ``train_on_batch``, which
+Q-network for one sample per call and trains on a batch of one (Keras's ``predict_on_batch``, ``train_on_batch``, which
 are quicker than ``predict`` and ``fit``). The last line is one JSON object; ``speedup`` is the least of the cases.
 """
 
