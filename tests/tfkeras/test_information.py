@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from condensation.tfkeras.information import Information
+from condensation.tfkeras.information import WIDTHS, Information
 
 RNG = np.random.default_rng(5)
 
@@ -52,35 +52,50 @@ def test_the_names_of_the_classes_do_not_matter() -> None:
     np.testing.assert_allclose(first.alone, second.alone)
 
 
-def test_a_copy_of_a_chosen_sample_tells_nothing_more_and_another_cluster_all() -> None:
-    """Two clusters a class; ten copies of one sample, ten of another: the second choice is never a copy."""
-    corners = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
-    features, labels = np.repeat(corners, 10, axis=0), np.repeat([0, 0, 1, 1], 10)
-    ranking = Information(features, labels, 2).rank(np.array([3, 3]))
-    assert labels[ranking.chosen].tolist() == [0, 1, 0, 1, 0, 1]
-    assert len(set(ranking.chosen.tolist())) == 6
-    assert sorted(ranking.chosen[:4] // 10) == [0, 1, 2, 3]
+def test_clusters_tell_their_share_and_copies_nothing() -> None:
+    """Class 0 is one cluster, half of all images; class 1 is two, of 30 % and 20 %: each tells its share of log 2."""
+    sizes = [50, 30, 20]
+    features = np.repeat([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]], sizes, axis=0)
+    labels = np.repeat([0, 1, 1], sizes)
+    ranking = Information(features, labels, 2).rank(np.array([2, 3]))
+    assert labels[ranking.chosen].tolist() == [0, 1, 0, 1, 1]
+    assert len(set(ranking.chosen.tolist())) == 5
+    assert np.repeat([0, 1, 2], sizes)[ranking.chosen].tolist()[:4] == [0, 1, 0, 2]
     np.testing.assert_allclose(ranking.alone, np.log(2), atol=0.01)
-    np.testing.assert_allclose(ranking.beyond[:4], np.log(2), atol=0.02)
-    np.testing.assert_allclose(ranking.beyond[4:], 0, atol=0.02)
+    np.testing.assert_allclose(ranking.beyond, np.log(2) * np.array([0.5, 0.3, 0, 0.2, 0]), atol=0.02)
+
+
+def test_a_mislabelled_sample_is_the_last_one_to_be_chosen() -> None:
+    labels = np.repeat([0, 1], 40)
+    features = 4.0 * labels[:, None] + RNG.normal(size=(80, 2))
+    labels[5] = 1
+    ranking = Information(features, labels, 2).rank(np.array([39, 41]))
+    assert ranking.chosen[labels[ranking.chosen] == 1][-1] == 5
+    assert ranking.beyond[ranking.chosen == 5] < 0
 
 
 def test_each_choice_is_the_one_that_tells_most_worked_out_plainly() -> None:
-    features, labels, _ = two_gaussians(30, 1.0)
-    information = Information(features, labels, 2)
-    ranking = information.rank(np.array([4, 3]))
+    features, labels, _ = two_gaussians(15, 1.0)
+    ranking = Information(features, labels, 2).rank(np.array([4, 3]))
     x = (features[:, 0] - features.mean()) / features.std()
 
-    def posterior(i: int, chosen: list[int]) -> float:
-        kernel = [np.exp(-((x[i] - x[s]) ** 2) / (2 * information.width**2)) for s in chosen]
-        own = sum(k for k, s in zip(kernel, chosen, strict=True) if labels[s] == labels[i])
-        return float((0.005 + own) / (0.01 + sum(kernel)))
+    def told(chosen: list[int], width: float) -> float:
+        total = 0.0
+        for i in range(30):
+            kernel = {s: np.exp(-((x[i] - x[s]) ** 2) / (2 * width**2)) for s in chosen if s != i}
+            own = sum(k for s, k in kernel.items() if labels[s] == labels[i])
+            total += np.log((0.005 + own) / (0.01 + sum(kernel.values()))) + np.log(2)
+        return total / 30
 
+    members = [np.flatnonzero(labels == label) for label in (0, 1)]
+    spread = [
+        int(m[i]) for m, count in zip(members, (4, 3), strict=True) for i in np.linspace(0, 14, count).astype(int)
+    ]
+    width = max(WIDTHS, key=lambda one: told(spread, one))
     for step, best in enumerate(ranking.chosen):
         before = ranking.chosen[:step].tolist()
-        left = [i for i in range(60) if labels[i] == labels[best] and i not in before]
-        others = {i: posterior(i, [j for j in range(60) if j != i]) for i in left}
-        tells = {i: np.log(others[i] / posterior(i, before)) for i in left}
-        assert tells[int(best)] == pytest.approx(max(tells.values()))
-        assert ranking.beyond[step] == pytest.approx(tells[int(best)])
+        left = [i for i in range(30) if labels[i] == labels[best] and i not in before]
+        tells = {i: told([*before, i], width) - told(before, width) for i in left}
+        assert tells[int(best)] == pytest.approx(max(tells.values()), rel=1e-4)
+        assert ranking.beyond[step] == pytest.approx(tells[int(best)], rel=1e-4)
     assert np.bincount(labels[ranking.chosen]).tolist() == [4, 3]
