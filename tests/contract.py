@@ -25,6 +25,8 @@ SYSTEM: dict[str, Any] = {
 # Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.
 QUICK: dict[str, dict[str, Any]] = {
     "gradient_matching": {"iterations": 3},
+    "dsa": {"iterations": 3},
+    "distribution_matching": {"iterations": 3},
     "mps1": SYSTEM,
     "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from condensation.core.errors import InputError, one_of
-from condensation.core.params import override, read_params, seeds
+from condensation.core.params import override, read_params, seeds, with_preset
 from condensation.stages.layout import Cell, Layout
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ Source = Annotated[str, typer.Option("--dataset", help="a data set's name, or th
 MethodName = Annotated[str, typer.Option("--method", help="a method of the table in registry.py")]
 ImagesPerClass = Annotated[int, typer.Option(parser=whole_number, help="condensed images of each class")]
 Variant = Annotated[str, typer.Option(help="a name for other parameters than the method's own, kept apart")]
+Preset = Annotated[str, typer.Option(help="changes the method's parameters as `presets` in params.yaml says")]
 ParamsFile = Annotated[Path, typer.Option("--params", help="the parameters' file")]
 Root = Annotated[Path, typer.Option(help="the folder that holds data/, models/ and reports/")]
 DEFAULT, HERE = Path("params.yaml"), Path()
@@ -53,9 +54,14 @@ def overrides(arguments: list[str]) -> Iterator[tuple[str, str]]:
         yield name.replace("-", "_"), value
 
 
-def parameters(ctx: typer.Context, path: Path, method: str | None = None) -> dict[str, Any]:
-    """params.yaml with the overrides of the command line; a bare name is looked for in the method's section first."""
+def parameters(ctx: typer.Context, path: Path, method: str | None = None, preset: str = "") -> dict[str, Any]:
+    """params.yaml, changed by a preset and then by the overrides of the command line.
+
+    A bare name is looked for in the method's section first.
+    """
     tree = read_params(path)
+    if preset:
+        tree = with_preset(tree, preset, method)
     for name, value in overrides(ctx.args):
         own = tree.get("methods", {}).get(method) or {}
         head = name.split(".")[0]
@@ -101,6 +107,7 @@ def condense(
     method: MethodName,
     images_per_class: ImagesPerClass,
     variant: Variant = "",
+    preset: Preset = "",
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
@@ -108,7 +115,7 @@ def condense(
     from condensation.stages.condense import condense
     from condensation.tracking import tracker
 
-    tree = parameters(ctx, params, method)
+    tree = parameters(ctx, params, method, preset)
     layout = Layout(root)
     condense(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), tracker(HERE))
 
@@ -167,6 +174,7 @@ def run(
     method: MethodName,
     images_per_class: ImagesPerClass,
     judge: Annotated[bool, typer.Option(help="judge the sets, and random sets of the same size")] = True,
+    preset: Preset = "",
     params: ParamsFile = DEFAULT,
     root: Root = Path("runs"),
 ) -> None:
@@ -174,7 +182,7 @@ def run(
     from condensation.data.sources import dataset_name
     from condensation.stages.run import run
 
-    tree = parameters(ctx, params, method)
+    tree = parameters(ctx, params, method, preset)
     cell = Cell(dataset_name(dataset), method, images_per_class)
     run(Layout(root), tree, cell, source=dataset, judged=judge)
 

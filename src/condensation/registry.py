@@ -22,6 +22,8 @@ METHODS = {
     "k_center": Entry("condensation.selection.k_center", teacher=True),
     "k_means": Entry("condensation.selection.k_means", teacher=True),
     "gradient_matching": Entry("condensation.pytorch.methods.gradient_matching"),
+    "dsa": Entry("condensation.pytorch.methods.dsa"),
+    "distribution_matching": Entry("condensation.pytorch.methods.distribution_matching"),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
     "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),

@@ -64,11 +64,12 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (changed(CELL, method="randon"), "unknown method 'randon'; allowed: gradient_matching, herding"),
+        (changed(CELL, method="randon"), "unknown method 'randon'; allowed: distribution_matching, dsa"),
         (changed(CELL, images_per_class="5000"), "images per class 5000 is not possible on digits; allowed: 1.."),
         (changed(CELL, images_per_class="0"), "images per class 0 is not possible"),
         (changed(CELL, images_per_class="two"), "'two' is not a whole number; allowed: 1 or more"),
         (changed(CELL, dataset="digitz"), "digitz/train.npz does not exist"),
+        ((*CELL, "--preset", "cpu"), "unknown preset of random 'cpu'; allowed: none"),
         ((*CELL, "--iterations", "5"), "unknown parameter 'iterations'"),
         ((*CELL, "--seeds", "[a]"), "seeds.0 is 'a'"),
         ((*CELL, "--seeds"), "--seeds needs a value"),

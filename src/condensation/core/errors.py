@@ -12,4 +12,4 @@ class InputError(ValueError):
 
 def one_of(what: str, value: object, allowed: Iterable[str]) -> InputError:
     """The error for a value outside a known set: ``unknown <what> 'x'; allowed: a, b``."""
-    return InputError(f"unknown {what} {value!r}; allowed: {', '.join(sorted(allowed))}")
+    return InputError(f"unknown {what} {value!r}; allowed: {', '.join(sorted(allowed)) or 'none'}")

@@ -65,6 +65,16 @@ def override(tree: Mapping[str, Any], dotted: str, text: str) -> dict[str, Any]:
     return copy
 
 
+def with_preset(tree: Mapping[str, Any], name: str, method: str | None) -> dict[str, Any]:
+    """A copy of ``tree`` with a method's section changed by what ``presets`` says of it under ``name``."""
+    presets = at(tree, "presets")
+    known = [each for each, methods in presets.items() if method in methods]
+    if name not in known:
+        raise one_of(f"preset of {method}", name, known)
+    section = {**at(tree, f"methods.{method}"), **presets[name][method]}
+    return {**tree, "methods": {**tree["methods"], method: section}}
+
+
 def section(tree: Mapping[str, Any], dotted: str, model: type[SectionT]) -> SectionT:
     """The section under a dotted key as a checked model; InputError names the key, the value and what is allowed."""
     checked: SectionT = check(at(tree, dotted), model, dotted)
