@@ -60,5 +60,11 @@ def ranking(pool: Pool, count: int, sizes: np.ndarray, log: RunLog) -> np.ndarra
     shares = np.maximum(-(-count // len(sizes)), SPARE * sizes)
     there = np.bincount(pool.labels, minlength=len(sizes))
     ranked = Information(pool.features, pool.labels, len(sizes)).rank(np.minimum(shares, there))
-    log.table("information", label=pool.labels[ranked.chosen], alone=ranked.alone, beyond=ranked.beyond)
+    log.table(
+        "information",
+        label=pool.labels[ranked.chosen],
+        nats_alone=ranked.alone,
+        nats_beyond=ranked.beyond,
+        nats_together=np.cumsum(ranked.beyond),
+    )
     return ranked.chosen
