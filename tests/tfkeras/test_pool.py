@@ -5,7 +5,7 @@ import numpy as np
 from condensation.core.images import ImageSet
 from condensation.tfkeras.methods.mps2u import best_share
 from condensation.tfkeras.networks import training_cnn
-from condensation.tfkeras.pool import Pool, agreed, confident, random_pool
+from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import random_start
 from condensation.tfkeras.untrained import UntrainedParams, untrained_features
@@ -84,9 +84,3 @@ def test_untrained_features_lie_along_the_directions_of_most_variance() -> None:
     np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-3 * covariance[0, 0])
     assert (np.diff(np.diag(covariance)) <= 1e-4).all()
     np.testing.assert_allclose(more[:, :6], features, atol=1e-4)
-
-
-def test_agreed_takes_what_the_cnn_names_rightly_and_fills_up_with_the_rest() -> None:
-    margins = np.array([-1.0, 2.0, 0.5, -3.0, -0.1, 4.0])
-    pool = Pool(np.zeros((6, 1, 1, 1), np.float32), np.array([0, 0, 0, 1, 1, 1]), np.zeros((6, 1)), margins)
-    assert agreed(pool, 2).tolist() == [1, 2, 5, 3]

@@ -82,12 +82,3 @@ def confident(pool: Pool, share: float, sizes: np.ndarray) -> np.ndarray:
         count = max(round(share * len(own)), SPARE * int(size))
         kept.append(own[np.argsort(-pool.margins[own], kind="stable")[:count]])
     return np.sort(np.concatenate(kept))
-
-
-def agreed(pool: Pool, count: int) -> np.ndarray:
-    """Positions of the first ``count`` of each class that the CNN gives their label; others fill up. By class."""
-    kept = []
-    for label in np.unique(pool.labels):
-        own = pool.members(label)
-        kept.append(own[np.argsort(pool.margins[own] <= 0, kind="stable")[:count]])
-    return np.concatenate(kept)

@@ -1,8 +1,8 @@
 """MPS1 with a GAN: the agent selects among real training examples and images that a class-conditional GAN made.
 
 As MPS1; half of what the agent can choose is generated. The GAN is trained on the same real images, and the epoch is
-kept whose images best train a last layer for the hold-out. Of four generated images one becomes a candidate, one that
-the CNN gives its label where there are such. See gan.py for what differs from the authors' script.
+kept whose images best train a last layer for the hold-out. Of its images that half of each class becomes candidates
+whose label the CNN is surest of. See gan.py for what differs from the authors' script.
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ from condensation.core.runlog import RunLog
 from condensation.tfkeras.gan import Gan, GanParams, picture, train_gan
 from condensation.tfkeras.methods.mps1 import class_sizes
 from condensation.tfkeras.networks import features_of
-from condensation.tfkeras.pool import Pool, agreed, random_pool
+from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, SystemParams, condense_by, random_start
 from condensation.tfkeras.training import logits_of, under
 
 SHOWN = 12
-DRAWN = 4  # images made for each one that is kept
+DRAWN = 2  # images made for each one that is kept
 
 
 class Params(SystemParams):
@@ -45,7 +45,7 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
         real = random_pool(desk.model, desk.train, params.candidates, desk.sizes, derive(desk.seed, "candidates"))
         labels = np.repeat(np.arange(desk.train.classes), DRAWN * params.generated)
         drawn = Pool.of(desk.model, trained(desk, params.gan).generate(labels, derive(desk.seed, "generated")), labels)
-        made = drawn.take(agreed(drawn, params.generated))
+        made = drawn.take(confident(drawn, 1 / DRAWN, np.zeros(desk.train.classes, np.int64)))
         shown = np.arange(len(made)) % params.generated < SHOWN
         log.figure("gan", picture(made.pixels[shown], min(SHOWN, params.generated)))
         pool = real.with_more(made)
