@@ -59,9 +59,17 @@ class TaughtSeeds(Record):
     hardware: str
 
 
+VARIANT_MARK = "@"
+
+
 def folder_name(method: str, variant: str) -> str:
     """The folder of a method's results, or of those of a variant of it."""
-    return f"{method}@{variant}" if variant else method
+    return f"{method}{VARIANT_MARK}{variant}" if variant else method
+
+
+def holds_variant(folder: str) -> bool:
+    """Whether a folder's name, as ``folder_name`` gives it, is that of a variant."""
+    return VARIANT_MARK in folder
 
 
 class CondensedCell(Record):
@@ -118,3 +126,14 @@ class JudgedCell(Record):
         """Mean accuracy of each set over its networks, by the set's seed: the independent units of an interval."""
         seeds = sorted({j.set_seed for j in self.judgements})
         return {s: float(np.mean([j.accuracy for j in self.judgements if j.set_seed == s])) for s in seeds}
+
+    def spread(self) -> Spread:
+        """The accuracy's spread: over the means of the sets or, of a single set, over its networks."""
+        means = list(self.set_means().values())
+        return Spread.of(means if len(means) > 1 else [judgement.accuracy for judgement in self.judgements])
+
+    def gain_over(self, other: "JudgedCell") -> Spread | None:
+        """The spread of the differences of set means, paired by the sets' seeds; None where no seed is in both."""
+        mine, its = self.set_means(), other.set_means()
+        pairs = [mine[seed] - its[seed] for seed in mine if seed in its]
+        return Spread.of(pairs) if pairs else None

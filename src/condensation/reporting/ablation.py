@@ -1,8 +1,6 @@
 """Ablations: what a method loses or gains when one of its parameters is another."""
 
-from collections.abc import Sequence
-
-from condensation.core.results import JudgedCell, Spread
+from condensation.core.results import JudgedCell
 from condensation.reporting.cells import Cell, Table, head, missing
 from condensation.reporting.display import (
     dataset_name,
@@ -53,8 +51,7 @@ def _row(cell: JudgedCell, own: JudgedCell | None) -> tuple[Cell, ...]:
 
 
 def _accuracy(cell: JudgedCell) -> Cell:
-    means = list(cell.set_means().values())
-    spread = Spread.of(means if len(means) > 1 else [judgement.accuracy for judgement in cell.judgements])
+    spread = cell.spread()
     n = f"n = {len(cell.judgements)}"
     if spread.ci_low is None or spread.ci_high is None:
         return Cell(percent(spread.mean), spread.mean, f"no interval; {n}")
@@ -62,11 +59,9 @@ def _accuracy(cell: JudgedCell) -> Cell:
 
 
 def _difference(cell: JudgedCell, own: JudgedCell | None) -> Cell:
-    mine, its = cell.set_means(), {} if own is None else own.set_means()
-    pairs: Sequence[float] = [mine[seed] - its[seed] for seed in mine if seed in its]
-    if not pairs:
+    spread = None if own is None else cell.gain_over(own)
+    if spread is None:
         return missing("method not judged")
-    spread = Spread.of(pairs)
     if spread.ci_low is None or spread.ci_high is None:
         return Cell(signed(spread.mean), spread.mean, "no interval; 1 seed")
     mark = "up" if spread.ci_low > 0 else "down" if spread.ci_high < 0 else ""

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from condensation.core.errors import InputError
-from condensation.core.results import JudgedCell
+from condensation.core.results import JudgedCell, holds_variant
 from condensation.reporting.charts import Chart
 from condensation.reporting.display import method_name
 from condensation.reporting.records import Key
@@ -52,7 +52,7 @@ def read_curves(folder: Path) -> dict[Key, pd.DataFrame]:
     """
     found = {}
     for path in sorted(folder.glob("*/*/ipc-*.csv")):
-        if "@" in path.parts[-2] or not path.read_text().strip():
+        if holds_variant(path.parts[-2]) or not path.read_text().strip():
             continue
         curve = pd.read_csv(path)
         if not {"seed", "step"} <= set(curve.columns):

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from condensation.core.errors import InputError
+from condensation.core.results import holds_variant
 from condensation.reporting.display import dataset_order, method_order
 from condensation.reporting.records import Key
 
@@ -44,7 +45,7 @@ def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Pic
     """
     found: dict[Key, tuple[int, Path]] = {}
     for path in condensed.glob("*/*/ipc-*/seed-*.png"):
-        if "@" in path.parts[-3]:  # a variant
+        if holds_variant(path.parts[-3]):
             continue
         key = path.parts[-4], path.parts[-3], int(path.parts[-2].removeprefix("ipc-"))
         seed = int(path.stem.removeprefix("seed-"))

@@ -55,7 +55,7 @@ def accuracy_columns(cell: JudgedCell) -> dict[str, Any]:
     """
     means = cell.set_means()
     several = len(means) > 1
-    spread = Spread.of(list(means.values()) if several else [j.accuracy for j in cell.judgements])
+    spread = cell.spread()
     return {
         "accuracy_mean": spread.mean,
         "accuracy_std": spread.std,
@@ -86,11 +86,9 @@ def gain_columns(cell: JudgedCell, random: JudgedCell | None) -> dict[str, Any]:
     """
     if random is None or cell.method in ("random", WHOLE):
         return {"gain_pairs": 0}
-    ours, theirs = cell.set_means(), random.set_means()
-    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
-    if not differences:
+    spread = cell.gain_over(random)
+    if spread is None:
         return {"gain_pairs": 0}
-    spread = Spread.of(differences)
     return {
         "gain_over_random": spread.mean,
         "gain_ci_low": spread.ci_low,

@@ -40,7 +40,7 @@ def choose(
     """
     limit = for_dataset(params.epochs, dataset)
     environment.ridge.fit(start)
-    best, best_value = start.copy(), _value(environment)
+    best, best_value = start.copy(), environment.ridge.value
     epoch, last_gain, reference = 0, 0, best_value
     if state is not None:
         best, best_value, reference = state["best"], float(state["values"][0]), float(state["values"][1])
@@ -69,8 +69,8 @@ def choose(
             observation = following
             rewards.append(reward)
             replaced += info["replaced"]
-            if _value(environment) > best_value:
-                best, best_value = environment.set.copy(), _value(environment)
+            if environment.ridge.value > best_value:
+                best, best_value = environment.set.copy(), environment.ridge.value
         epoch += 1
         if best_value > reference + params.min_gain:
             reference, last_gain = best_value, epoch
@@ -89,7 +89,3 @@ def choose(
         log.progress(epoch, limit, f"agent, held-out {100 * environment.ridge.accuracy:.1f} %")
         log.checkpoint(whole)
     return best
-
-
-def _value(environment: SelectionEnvironment) -> float:
-    return float(environment.ridge.accuracy - environment.ridge.loss)

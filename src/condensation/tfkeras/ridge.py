@@ -54,6 +54,11 @@ class RidgeScore:
         self._fitted = chosen
         self.loss, self.accuracy = self._measure(self.held_outputs[None])[:, 0]
 
+    @property
+    def value(self) -> float:
+        """How good the fitted set is: held-out accuracy less squared error."""
+        return float(self.accuracy - self.loss)
+
     def training_score(self) -> tuple[float, float]:
         """(mean squared error, accuracy) of the fitted layer on the set itself."""
         labels = self.labels[self._fitted]

@@ -13,22 +13,20 @@ from condensation.core.images import ImageSet
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.gan import Gan, GanParams, picture, train_gan
-from condensation.tfkeras.methods.mps1 import class_sizes
+from condensation.tfkeras.methods import mps1
 from condensation.tfkeras.networks import features_of
 from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.ridge import RidgeScore
-from condensation.tfkeras.system import Desk, SystemParams, condense_by, random_start
+from condensation.tfkeras.system import Desk, condense_by, random_start
 from condensation.tfkeras.training import logits_of, under
 
 SHOWN = 12
 DRAWN = 2  # images made for each one that is kept
 
 
-class Params(SystemParams):
+class Params(mps1.Params):
     """As MPS1's. generated: images of the GAN among the candidates, of each class."""
 
-    candidates: int = Field(1000, ge=1)
-    samples: int | None = Field(ge=1)
     generated: int = Field(ge=1)
     gan: GanParams
 
@@ -59,7 +57,7 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
         params=params,
         seed=seed,
         log=log,
-        sizes=class_sizes(train.classes, images_per_class, params.samples),
+        sizes=mps1.class_sizes(train.classes, images_per_class, params.samples),
     )
 
 
@@ -79,7 +77,7 @@ def trained(desk: Desk, params: GanParams) -> Gan:
             penalty=desk.params.penalty,
         )
         layer.fit(np.arange(len(labels)))
-        return float(layer.accuracy - layer.loss)
+        return layer.value
 
     def make(state: dict[str, np.ndarray] | None) -> dict[str, np.ndarray]:
         return train_gan(gan, desk.train, score, derive(desk.seed, "gan training"), log=desk.log, state=state)

@@ -61,7 +61,7 @@ def best_share(
         kept = confident(pool, share, sizes)
         start = spread_out(pool.take(kept), sizes, seed)
         ridge.fit(kept[start])
-        tried.append((ridge.accuracy - ridge.loss, kept, start))
+        tried.append((ridge.value, kept, start))
     _, kept, start = max(tried, key=lambda one: one[0])
     return pool.take(kept), ridge.take(kept), start
 
