@@ -32,12 +32,18 @@ def test_training_cnn_has_the_authors_layers() -> None:
     assert kernels == [(3, 3, 1, 32), (3, 3, 32, 64), (3, 3, 64, 64), (7 * 7 * 64, 64), (64, 10)]
 
 
-def test_features_are_the_input_of_the_last_layer() -> None:
-    model = training_cnn((8, 8, 1), 4, 0)
-    images = np.random.default_rng(1).integers(0, 256, (5, 8, 8, 1), np.uint8)
+@pytest.mark.parametrize(("side", "grid"), [(8, 2), (13, 3), (28, 4), (64, 4)])
+def test_features_are_the_directions_of_the_last_maps_averaged_to_a_grid(side: int, grid: int) -> None:
+    model = training_cnn((side, side, 1), 4, 0)
+    images = np.random.default_rng(1).integers(0, 256, (5, side, side, 1), np.uint8)
     features = logits_of(features_of(model), images, batch=2)
-    kernel, bias = (v.numpy() for v in model.layers[-1].variables)
-    np.testing.assert_allclose(features @ kernel + bias, logits_of(model, images), atol=1e-5)
+    assert features.shape == (5, grid * grid * 64)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    if grid < 4:  # nothing is averaged: at some length, the layers above give them the model's logits
+        (hidden, hidden_bias), (kernel, bias) = ([v.numpy() for v in layer.variables] for layer in model.layers[-2:])
+        lengths = np.geomspace(1e-2, 1e2, 4001)[:, None]
+        found = np.maximum(lengths * (features[0] @ hidden) + hidden_bias, 0) @ kernel + bias
+        assert abs(found - logits_of(model, images[:1])).max(1).min() < 1e-3
 
 
 def test_augment_without_strength_is_the_identity_and_a_flip_is_a_flip() -> None:

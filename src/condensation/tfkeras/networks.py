@@ -11,6 +11,7 @@ import keras
 from condensation.core.randomness import derive
 
 Shape = tuple[int, int, int]
+GRID = 4
 
 
 class _Seeds:
@@ -61,8 +62,15 @@ def _cnn(
 
 
 def features_of(model: keras.Model) -> keras.Model:
-    """The same network up to its last hidden layer: images (n, h, w, c) to features (n, width of that layer)."""
-    return keras.Model(model.inputs, model.layers[-2].output)
+    """What one of these networks sees of an image: (n, h, w, c) to directions, float (n, f) of length 1.
+
+    The maps of its last convolution, averaged to ``GRID`` places or fewer either way. They tell images of one class
+    apart; the hidden layer above them has learned not to.
+    """
+    maps = next(layer for layer in model.layers if isinstance(layer, keras.layers.Flatten)).input
+    while min(maps.shape[1:3]) > GRID:
+        maps = keras.layers.AveragePooling2D(2, padding="same")(maps)
+    return keras.Model(model.inputs, keras.layers.UnitNormalization()(keras.layers.Flatten()(maps)))
 
 
 def q_network(state_size: int, seed: int) -> keras.Model:

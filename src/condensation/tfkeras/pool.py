@@ -18,8 +18,8 @@ SPARE = 2
 class Pool:
     """Everything that is known of a candidate before any choice.
 
-    pixels: float32 (n, h, w, c) at pixel scale; labels: int64 (n,); features: float64 (n, f), of the CNN's last hidden
-    layer; margins: float64 (n,), the CNN's logit of the own class less the best other one.
+    pixels: float32 (n, h, w, c) at pixel scale; labels: int64 (n,); features: float64 (n, f) of length 1, what the CNN
+    sees of it; margins: float64 (n,), the CNN's logit of the own class less the best other one.
     """
 
     pixels: np.ndarray

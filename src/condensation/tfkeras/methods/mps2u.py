@@ -67,10 +67,9 @@ def best_share(
 
 
 def spread_out(pool: Pool, sizes: np.ndarray, seed: int) -> np.ndarray:
-    """k-means in the CNN's features at unit length, class by class: int (size,), sorted by class."""
-    directions = pool.features / (np.linalg.norm(pool.features, axis=1, keepdims=True) + 1e-12)
+    """k-means in the CNN's features, class by class: int (size,), sorted by class."""
     chosen = []
     for label, size in enumerate(sizes):
         own = pool.members(label)
-        chosen.append(own[representatives(directions[own], int(size), derive(seed, "start", label))])
+        chosen.append(own[representatives(pool.features[own], int(size), derive(seed, "start", label))])
     return np.concatenate(chosen)
