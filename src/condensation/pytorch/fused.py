@@ -9,8 +9,8 @@ Three things cost more than the arithmetic of PyTorch's modules on a CPU, and ar
   and the poolings are fastest in;
 - ReLU and 2x2 average pooling, whose backward passes become one.
 
-The results can be differentiated once with respect to images and parameters; gradient matching, which differentiates
-twice, uses the modules.
+The results can be differentiated once with respect to images and parameters. What is differentiated twice (the
+synthetic side of gradient matching, curvature) uses the modules.
 """
 
 from collections.abc import Callable
@@ -39,13 +39,19 @@ class _Block:
 
 
 def fused(network: Network) -> Callable[[Tensor], Tensor]:
-    """A function that gives ``network(images)`` from the network's own parameters, faster where it can be.
+    """A function that gives ``network(images)`` from the network's own parameters, faster where it can be."""
+    features = fused_features(network)
+    return lambda images: network.classifier(features(images))
+
+
+def fused_features(network: Network) -> Callable[[Tensor], Tensor]:
+    """Likewise for ``network.features(images)``.
 
     It differs by rounding alone. Networks that are not a chain of convolution, instance norm, activation and pooling
-    are given back as they are.
+    are passed as they are.
     """
     blocks = _blocks(list(network.body))
-    return network if blocks is None else partial(_logits, blocks, network.classifier)
+    return network.features if blocks is None else partial(_features, blocks)
 
 
 def _blocks(layers: list[nn.Module]) -> list[_Block] | None:
@@ -65,7 +71,7 @@ def _blocks(layers: list[nn.Module]) -> list[_Block] | None:
     return blocks if starts[:1] == [0] else None
 
 
-def _logits(blocks: list[_Block], classifier: nn.Linear, images: Tensor) -> Tensor:
+def _features(blocks: list[_Block], images: Tensor) -> Tensor:
     maps = images
     for block in blocks:
         c, k = block.convolution.in_channels, block.convolution.kernel_size
@@ -75,7 +81,7 @@ def _logits(blocks: list[_Block], classifier: nn.Linear, images: Tensor) -> Tens
             maps = _ReluPool.apply(normal).permute(0, 3, 1, 2)
         else:
             maps = block.rest(normal.permute(0, 3, 1, 2))
-    return classifier(maps.flatten(1))
+    return maps.flatten(1)
 
 
 def _normal_from_patches(images: Tensor, block: _Block) -> Tensor:

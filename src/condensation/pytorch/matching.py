@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from condensation.pytorch.augment import parse
-from condensation.pytorch.networks import NetworkSpec
+from condensation.pytorch.fused import fused
+from condensation.pytorch.networks import Network, NetworkSpec
 
 Distance = Literal["paper", "mse", "cosine"]
 Gradient = Sequence[Tensor]
@@ -75,14 +76,14 @@ def _by_unit(real: Tensor, synthetic: Tensor) -> Tensor:
     return (1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + SMALL)).sum()
 
 
-def real_target(network: nn.Module, images: Tensor, label: int, *, curvature: bool = False) -> Target:
+def real_target(network: Network, images: Tensor, label: int, *, curvature: bool = False) -> Target:
     """What (n, c, h, w) real images of one class ask for, taken a chunk at a time; no graph is kept.
 
     The sum over chunks is the gradient of the whole batch as long as no layer couples images (BatchNorm must be
     frozen). Chunks that fit in cache are faster than one large batch, and bound the memory.
     """
     weights = matched_weights(network)
-    gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), network, images, label)
+    gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), fused(network), images, label)
     if not curvature:
         return Target(gradient)
     along = direction(gradient)
@@ -94,13 +95,17 @@ def real_target(network: nn.Module, images: Tensor, label: int, *, curvature: bo
 
 
 def _summed(
-    weights: Gradient, of: Callable[[Tensor], Gradient], network: nn.Module, images: Tensor, label: int
+    weights: Gradient,
+    of: Callable[[Tensor], Gradient],
+    logits: Callable[[Tensor], Tensor],
+    images: Tensor,
+    label: int,
 ) -> list[Tensor]:
     """The sum of ``of(share of the mean cross-entropy)`` over chunks of images of one class."""
     total = [torch.zeros_like(w) for w in weights]
     for chunk in images.split(max(1, CHUNK_PIXELS // images[0, 0].numel())):
         labels = torch.full((len(chunk),), label)
-        loss = functional.cross_entropy(network(chunk), labels, reduction="sum") / len(images)
+        loss = functional.cross_entropy(logits(chunk), labels, reduction="sum") / len(images)
         torch._foreach_add_(total, list(of(loss)))
     return total
 

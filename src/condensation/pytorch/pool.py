@@ -18,6 +18,8 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
+from condensation.pytorch.descent import Descent
+from condensation.pytorch.fused import fused
 from condensation.pytorch.matching import freeze_statistics
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.synthetic import Scale, statistics_batch
@@ -98,13 +100,10 @@ def _part(arrays: dict[str, np.ndarray], prefix: str) -> Targets:
 
 
 def _train(network: Network, train: ImageSet, scale: Scale, params: PoolParams, steps: range, seed: int) -> None:
-    optimizer = torch.optim.SGD(network.parameters(), params.learning_rate, momentum=MOMENTUM)
-    network.train()
+    descent = Descent(network.parameters(), optimizer="sgd", momentum=MOMENTUM, weight_decay=0.0)
+    logits = fused(network.train())
     for step in steps:
         batch = generator(seed, "batch", step).choice(len(train), min(params.batch_size, len(train)), replace=False)
-        loss = functional.cross_entropy(
-            network(scale.normalise(train.pixels(batch))), torch.from_numpy(train.labels[batch])
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        images, labels = scale.normalise(train.pixels(batch)), torch.from_numpy(train.labels[batch])
+        functional.cross_entropy(logits(images), labels).backward()
+        descent.step(params.learning_rate)

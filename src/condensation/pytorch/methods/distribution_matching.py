@@ -25,6 +25,7 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, draw, parse
+from condensation.pytorch.fused import fused_features
 from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable, siamese
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
@@ -144,9 +145,10 @@ class Matching:
 
 def mean_features(network: Network, images: Tensor) -> Tensor:
     """Mean of the network's features over (n, c, h, w) images, float32 (d,), a chunk at a time and without a graph."""
+    features = fused_features(network)
     with torch.no_grad():
         chunks = images.split(max(1, CHUNK_PIXELS // images[0, 0].numel()))
-        return torch.stack([network.features(chunk).sum(0) for chunk in chunks]).sum(0) / len(images)
+        return torch.stack([features(chunk).sum(0) for chunk in chunks]).sum(0) / len(images)
 
 
 def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, Tensor]:
@@ -155,10 +157,10 @@ def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, T
     Classes do not meet: each is passed by itself, which bounds the memory.
     """
     moved: list[Tensor] = []
-    total = 0.0
+    total, seen = 0.0, fused_features(step.network)
     for own, transform, mean in zip(images.chunk(len(step.means)), step.transforms, step.means, strict=True):
         x = own.detach().requires_grad_()
-        features = step.network.features(transform(untiled(x, pictures_per_image)))
+        features = seen(transform(untiled(x, pictures_per_image)))
         loss = (features.mean(0) - mean).square().sum()
         moved += torch.autograd.grad(loss, x)
         total += float(loss.detach())

@@ -26,6 +26,7 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, draw
+from condensation.pytorch.fused import fused
 from condensation.pytorch.matching import Distance, Target, freeze_statistics, match, matchable, real_target
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
@@ -298,14 +299,14 @@ def _seen(augmentation: Augmentation, pictures_per_image: int, images: Tensor) -
 def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int) -> None:
     """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order, augmented by batch."""
     network.train()
-    params, parameters = task.params, list(network.parameters())
+    params, parameters, logits = task.params, list(network.parameters()), fused(network)
     seen = untiled(images, params.pictures_per_image)
     labels = labels_of(task.train.classes, len(seen) // task.train.classes)
     for epoch in range(epochs):
         order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(seen)))
         for number, batch in enumerate(order.split(params.batch_train)):
             augmentation = task.augmentation(derive(seed, "train", epoch), number)
-            loss = functional.cross_entropy(network(augmentation(seen[batch])), labels[batch])
+            loss = functional.cross_entropy(logits(augmentation(seen[batch])), labels[batch])
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
                 for parameter, gradient in zip(parameters, gradients, strict=True):
