@@ -1,5 +1,6 @@
 """What every method of the table must keep, whoever wrote it; each framework's folder runs it for its own methods."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import npz_bytes
 from condensation.core.images import ImageSet
-from condensation.core.params import check, read_params
+from condensation.core.params import check, override, read_params, section
 from condensation.core.randomness import generator
 from condensation.core.runlog import RunLog
 from condensation.registry import METHODS, method_module
+from condensation.stages.study import StudyParams
 
 TREE = read_params(Path(__file__).parents[1] / "params.yaml")
 PARAMS = TREE["methods"]
@@ -33,6 +35,18 @@ QUICK: dict[str, dict[str, Any]] = {
     "mps2u": SYSTEM,
     "mutual_information": SYSTEM,
 }
+
+
+def check_study(name: str) -> None:
+    """Every variant of a study of params.yaml is one that the study's methods take."""
+    study = check(TREE["studies"][name], StudyParams, f"studies.{name}")
+    assert study.named()
+    for method in study.methods:
+        for changes in study.named().values():
+            tree = TREE
+            for dotted, value in changes.items():
+                tree = override(tree, f"methods.{method}.{dotted}", json.dumps(value))
+            section(tree, f"methods.{method}", method_module(method).Params)
 
 
 def methods_of(room: str) -> list[str]:

@@ -129,6 +129,7 @@ def evaluate(
         int | None, typer.Option(parser=whole_number, help="condensed images of each class")
     ] = None,
     variant: Variant = "",
+    judge_network: Annotated[str, typer.Option(help="judge by this network, not the protocol's; kept apart")] = "",
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
@@ -142,7 +143,7 @@ def evaluate(
     elif images_per_class is None:
         raise InputError("--images-per-class is missing; with --method it says which sets to judge")
     else:
-        evaluate(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree))
+        evaluate(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), judge_network)
 
 
 @app.command(context_settings=OPEN)
@@ -188,18 +189,23 @@ def run(
 
 
 @app.command(context_settings=OPEN)
-def ablate(
+def study(
     ctx: typer.Context,
-    dataset: Source,
-    images_per_class: ImagesPerClass,
-    method: Annotated[list[str] | None, typer.Option(help="a method; all of params.yaml's ablation otherwise")] = None,
+    name: Annotated[str, typer.Argument(help="a study of params.yaml")],
+    dataset: Annotated[list[str] | None, typer.Option(help="a data set; those of params.yaml otherwise")] = None,
+    images_per_class: Annotated[
+        list[int] | None, typer.Option(parser=whole_number, help="a size; those of params.yaml otherwise")
+    ] = None,
+    method: Annotated[list[str] | None, typer.Option(help="a method; those of params.yaml otherwise")] = None,
     params: ParamsFile = DEFAULT,
-    root: Root = Path("runs/ablation"),
+    root: Annotated[Path | None, typer.Option(help="the folder of everything; runs/NAME otherwise")] = None,
 ) -> None:
-    """Methods as they are and with one parameter changed (an agent that is off, another reward), judged alike."""
-    from condensation.stages.ablate import ablate
+    """Methods under named changes of their parameters (an agent that is off, other networks), judged alike."""
+    from condensation.stages.study import study
 
-    ablate(Layout(root), parameters(ctx, params), images_per_class, method or [], source=dataset)
+    given: dict[str, list[Any]] = {"datasets": dataset or [], "methods": method or []}
+    given["images_per_class"] = images_per_class or []
+    study(Layout(root or Path("runs", name)), parameters(ctx, params), name, given)
 
 
 @app.command()

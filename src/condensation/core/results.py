@@ -63,7 +63,7 @@ VARIANT_MARK = "@"
 
 
 def folder_name(method: str, variant: str) -> str:
-    """The folder of a method's results, or of those of a variant of it."""
+    """The name of a method's results, or of those of a variant of it."""
     return f"{method}{VARIANT_MARK}{variant}" if variant else method
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from condensation.reporting.ablation import ablations
 from condensation.reporting.cells import Footnotes, Table
 from condensation.reporting.details import absent, conditions, datasets, load_table, results_table, unseen
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
 from condensation.reporting.headline import Headline, Results, headlines
 from condensation.reporting.records import Key, Records
+from condensation.reporting.studies import studies
 
 INTRODUCTION = (
     "Accuracy is that of fresh networks on test data, in percent: each is trained on a condensed set alone. "
@@ -33,7 +33,7 @@ class Content:
     absent: Sequence[str]
     results: Sequence[Table]
     other_judges: Sequence[Table]
-    ablations: Sequence[Table]
+    studies: Sequence[Table]
     loads: Sequence[Table]
     drawings: Sequence[Drawing]
     pictures: Sequence[Picture]
@@ -57,7 +57,7 @@ def gather(
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, expected, notes) for name in names],
         other_judges=_other_judges(table, results, notes),
-        ablations=ablations(records),
+        studies=studies(records),
         loads=[load_table(results, name, expected) for name in names],
         drawings=drawings,
         pictures=pictures,

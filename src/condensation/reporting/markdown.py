@@ -26,7 +26,7 @@ def _lines(content: Content) -> Iterator[str]:
     for title, tables in (
         ("All results", content.results),
         ("Other judges", content.other_judges),
-        ("Ablations", content.ablations),
+        ("Studies", content.studies),
         ("Computational load", content.loads),
     ):
         if tables:

@@ -37,18 +37,23 @@ class Bench:
     std: np.ndarray
 
     @staticmethod
-    def of(layout: Layout, tree: Mapping[str, Any], dataset: str, *, whole: bool = False) -> "Bench":
+    def of(layout: Layout, tree: Mapping[str, Any], dataset: str, *, whole: bool = False, network: str = "") -> "Bench":
         """Read the protocol that params.yaml names, the test set and the facts.
 
         whole: change the protocol by ``judge.whole``, since the whole training set asks for other batches.
+        network: what judges in place of the protocol's own.
         """
         from condensation.pytorch.judge import Protocol
+        from condensation.pytorch.networks import NetworkSpec
 
         name = check(at(tree, "judge.protocol"), str, "judge.protocol")
         protocol = section(tree, f"judge.{name}", Protocol)
         if whole:
             changed = {**protocol.model_dump(mode="json"), **at(tree, "judge.whole")}
             protocol = check(changed, Protocol, "judge.whole")
+        if network:
+            spec = check({"name": network}, NetworkSpec, "judge network")
+            protocol = protocol.model_copy(update={"network": spec})
         seed = check(at(tree, "judge.seed"), int, "judge.seed")
         prepared = layout.prepared(dataset)
         facts = read_json(prepared / "facts.json")
@@ -112,10 +117,12 @@ class Bench:
         )
 
 
-def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int]) -> JudgedCell:
-    """Judge each set of a cell and write the record."""
-    bench = Bench.of(layout, tree, cell.dataset)
-    work = f"{folder_name(cell.method, cell.variant)}-{cell.images_per_class}"
+def evaluate(
+    layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequence[int], network: str = ""
+) -> JudgedCell:
+    """Judge each set of a cell, by ``network`` where it is not the protocol's own, and write the record."""
+    bench = Bench.of(layout, tree, cell.dataset, network=network)
+    work = folder_name(f"{folder_name(cell.method, cell.variant)}-{cell.images_per_class}", network)
     sets = {seed: CondensedDataset.load(layout.condensed_set(cell, seed)) for seed in seeds}
     judged = [
         bench.judge(
@@ -130,7 +137,7 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
     ]
     names = {"method": cell.method, "images_per_class": cell.images_per_class, "variant": cell.variant}
     record = bench.record(judged, sets[seeds[0]].provenance.label_kind, **names)
-    write_json(layout.metrics("evaluate", cell), record.model_dump(mode="json"))
+    write_json(layout.metrics("evaluate", cell, network), record.model_dump(mode="json"))
     shutil.rmtree(layout.work("evaluate", cell.dataset, work), ignore_errors=True)
     return record
 

@@ -60,9 +60,10 @@ class Layout:
         """One condensed set."""
         return self.condensed(cell) / f"seed-{seed}.npz"
 
-    def metrics(self, stage: str, cell: Cell) -> Path:
-        """The JSON record that a stage writes for a cell."""
-        return (self.root / "reports" / "metrics" / stage / cell.path).with_suffix(".json")
+    def metrics(self, stage: str, cell: Cell, network: str = "") -> Path:
+        """The JSON record that a stage writes for a cell; network: what judged, where it is not the protocol's own."""
+        folder = self.root / "reports" / "metrics" / stage / cell.path.parent
+        return folder / f"{folder_name(cell.path.name, network)}.json"
 
     def teacher_metrics(self, dataset: str) -> Path:
         """What the teachers of a data set cost."""

@@ -1,0 +1,91 @@
+"""Studies: what a method loses or gains when its parameters are others, and how its sets suit other networks."""
+
+from collections.abc import Sequence
+
+from condensation.core.results import JudgedCell
+from condensation.reporting.cells import Cell, Table, head, missing, nothing
+from condensation.reporting.display import (
+    dataset_name,
+    interval,
+    method_name,
+    percent,
+    signed,
+    signed_interval,
+    size_name,
+)
+from condensation.reporting.records import Records
+
+Square = tuple[str, int | None, str, str]
+Judged = dict[str, JudgedCell]
+"""The cells of one row, by the network that judged."""
+
+
+def studies(records: Records) -> list[Table]:
+    """A table for each data set, size, kind of labels and protocol under which variants were judged.
+
+    Each method as it is, where it was judged, then its variants. Under one network with the difference from the
+    method's own, paired by the sets' seeds; under several, a column for each and their mean.
+    """
+    squares = list(dict.fromkeys(map(_square, records.variants)))
+    return [_table(square, records) for square in squares]
+
+
+def _square(cell: JudgedCell) -> Square:
+    return cell.dataset, cell.images_per_class, cell.label_kind, cell.protocol
+
+
+def _table(square: Square, records: Records) -> Table:
+    rows: dict[tuple[str, str], Judged] = {}
+    variants = [cell for cell in records.variants if _square(cell) == square]
+    methods = list(dict.fromkeys(cell.method for cell in variants))
+    own = [cell for cell in records.judged if _square(cell) == square and cell.method in methods]
+    networks = list(dict.fromkeys(cell.network for cell in variants))
+    for cell in sorted([*own, *variants], key=lambda cell: methods.index(cell.method)):
+        rows.setdefault((cell.method, cell.variant), {})[cell.network] = cell
+    dataset, size, kind, protocol = square
+    name = f"{dataset_name(dataset)}, {size_name(size)}, {kind} labels, protocol {protocol}"
+    if len(networks) > 1:
+        columns = ("Method", "Variant", *(f"{network}, %" for network in networks), "Mean of networks")
+        lines = [(*_names(*key), *_across(cells, networks)) for key, cells in rows.items()]
+        return Table(columns, tuple(lines), f"{name}, by the network that judges")
+    (network,) = networks
+    columns = ("Method", "Variant", "Accuracy in %", "Difference from the method's own")
+    single = {key: cells[network] for key, cells in rows.items() if network in cells}
+    lines = [(*_names(*key), *_beside(cell, single.get((cell.method, "")))) for key, cell in single.items()]
+    return Table(columns, tuple(lines), f"{name}, network {network}")
+
+
+def _names(method: str, variant: str) -> tuple[Cell, Cell]:
+    return head(method_name(method)), Cell(variant or "as it is")
+
+
+def _across(cells: Judged, networks: Sequence[str]) -> list[Cell]:
+    found = [_accuracy(cells[network]) if network in cells else missing("not judged") for network in networks]
+    if len(cells) < len(networks):
+        return [*found, missing("not judged by all")]
+    mean = sum(cells[network].spread().mean for network in networks) / len(networks)
+    return [*found, Cell(percent(mean), mean)]
+
+
+def _beside(cell: JudgedCell, own: JudgedCell | None) -> tuple[Cell, Cell]:
+    return _accuracy(cell), _difference(cell, own) if cell.variant else Cell("baseline", mark="none")
+
+
+def _accuracy(cell: JudgedCell) -> Cell:
+    spread = cell.spread()
+    n = f"n = {len(cell.judgements)}"
+    if spread.ci_low is None or spread.ci_high is None:
+        return Cell(percent(spread.mean), spread.mean, f"no interval; {n}")
+    return Cell(percent(spread.mean), spread.mean, f"{interval(spread.ci_low, spread.ci_high)}; {n}")
+
+
+def _difference(cell: JudgedCell, own: JudgedCell | None) -> Cell:
+    spread = None if own is None else cell.gain_over(own)
+    if spread is None:
+        return nothing("method not judged")
+    if spread.ci_low is None or spread.ci_high is None:
+        return Cell(signed(spread.mean), spread.mean, "no interval; 1 seed")
+    mark = "up" if spread.ci_low > 0 else "down" if spread.ci_high < 0 else ""
+    return Cell(
+        signed(spread.mean), spread.mean, f"{signed_interval(spread.ci_low, spread.ci_high)}; {spread.n} seeds", mark
+    )

@@ -1,0 +1,163 @@
+"""Variants: kept apart from the methods, made once, compared in pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_files import judged, made, save, save_condensed
+from scipy import stats
+
+from condensation.core.errors import InputError
+from condensation.core.files import write_json
+from condensation.core.params import check, read_params
+from condensation.reporting.records import Records, read_records
+from condensation.reporting.studies import studies
+from condensation.stages import study as stage
+from condensation.stages.layout import Cell, Layout
+from condensation.stages.report import report
+from condensation.stages.study import StudyParams
+from condensation.tracking import NullTracker
+
+PARAMS = read_params(Path(__file__).parents[2] / "params.yaml")
+OWN = judged("mps2u", {0: [70.0, 72.0], 1: [75.0], 2: [80.0]})
+OFF = judged("mps2u", {0: [66.0], 1: [69.0, 71.0], 2: [77.0]}, variant="agent-off")
+
+
+def test_the_difference_is_paired_by_seed() -> None:
+    found = Records((OWN,), {}, (OFF,))
+    (table,) = studies(found)
+    assert table.name == "Digits, 10 per class, hard labels, protocol standard, network convnet"
+    first, second = table.rows
+    assert [cell.text for cell in first] == ["MPS2U", "as it is", "75.3", "baseline"]
+    pairs = [66 - 71, 70 - 75, 77 - 80]
+    half = stats.t.ppf(0.975, 2) * stats.sem(pairs)
+    mean = sum(pairs) / 3
+    assert second[3].number == pytest.approx(mean)
+    assert second[3].note == f"−{-(mean - half):.1f} to −{-(mean + half):.1f}; 3 seeds"
+    assert second[3].mark == "down"
+
+
+def test_a_variant_whose_method_was_not_judged_says_so() -> None:
+    (table,) = studies(Records((), {}, (OFF,)))
+    assert [[cell.text for cell in row] for row in table.rows] == [["MPS2U", "agent-off", "71.0", "method not judged"]]
+
+
+def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
+    for cell in (OWN, OFF, judged("random", {0: [50.0], 1: [51.0], 2: [52.0]})):
+        save(
+            tmp_path,
+            cell,
+            f"mps2u{'@agent-off' if cell.variant else ''}/ipc-10.json" if cell.method == "mps2u" else None,
+        )
+    save_condensed(tmp_path, "mps2u")
+    variant = made("mps2u").model_copy(update={"variant": "agent-off"})
+    write_json(
+        tmp_path / "reports/metrics/condense/digits/mps2u@agent-off/ipc-10.json", variant.model_dump(mode="json")
+    )
+    found = read_records(tmp_path / "reports/metrics")
+    assert [cell.method for cell in found.judged] == ["random", "mps2u"]
+    assert [cell.variant for cell in found.variants] == ["agent-off"]
+    assert found.condensed["digits", "mps2u", 10].variant == ""
+    page = report(tmp_path, [], NullTracker())
+    assert "## Studies" in page.with_suffix(".md").read_text()
+    assert "agent-off" in page.read_text()
+    assert "agent-off" not in page.with_suffix(".csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["Agent", "a/b", "a@b", "a b"])
+def test_a_variant_that_is_no_folder_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="small letters"):
+        Cell("digits", "mps2u", 10, name)
+
+
+def test_under_several_judges_each_has_a_column_and_the_row_its_mean() -> None:
+    rows = [
+        judged("mps2u", {0: [60.0], 1: [62.0]}, variant="small", network="mlp"),
+        judged("mps2u", {0: [70.0], 1: [74.0]}, variant="small", network="convnet"),
+        judged("mps2u", {0: [50.0], 1: [52.0]}, variant="large", network="mlp"),
+    ]
+    (table,) = studies(Records((), {}, tuple(rows)))
+    assert table.name == "Digits, 10 per class, hard labels, protocol standard, by the network that judges"
+    assert table.columns == ("Method", "Variant", "mlp, %", "convnet, %", "Mean of networks")
+    small, large = table.rows
+    assert [cell.text for cell in small] == ["MPS2U", "small", "61.0", "72.0", "66.5"]
+    assert [cell.text for cell in large[1:]] == ["large", "51.0", "not judged", "not judged by all"]
+
+
+def test_a_variant_takes_one_change_of_each_group() -> None:
+    groups = [{"a": {"x": 1}, "b": {"x": 2}}, {"c": {"y": 3}, "d": {"y": 4, "z": 5}}]
+    params = {"datasets": [], "images_per_class": [], "methods": [], "own": False, "judges": [], "variants": groups}
+    assert check(params, StudyParams, "study").named() == {
+        "a-c": {"x": 1, "y": 3},
+        "a-d": {"x": 1, "y": 4, "z": 5},
+        "b-c": {"x": 2, "y": 3},
+        "b-d": {"x": 2, "y": 4, "z": 5},
+    }
+
+
+Ran = list[tuple[str, ...]]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """The stages that a study calls; each leaves the record that it would write."""
+    calls: Ran = []
+
+    def step(layout: Layout, command: str, *words: str) -> None:
+        calls.append((command, *words))
+        if command in ("condense", "evaluate"):
+            given = dict(zip(words[::2], words[1::2], strict=True))
+            cell = Cell(given["--dataset"], given["--method"], int(given["--images-per-class"]), given["--variant"])
+            write_json(layout.metrics(command, cell, given.get("--judge-network", "")), {})
+
+    monkeypatch.setattr(stage, "step", step)
+    return calls
+
+
+def test_each_is_made_and_judged_once_under_its_name(tmp_path: Path, ran: Ran) -> None:
+    layout = Layout(tmp_path)
+    stage.study(layout, PARAMS, "agent", {"methods": ["mps2"]})
+    shared = ("--dataset", "digits", "--method", "mps2", "--images-per-class", "10", "--variant")
+    assert ran[:2] == [("fetch", "--dataset", "digits"), ("prepare", "--dataset", "digits")]
+    assert ran[2:6] == [
+        ("condense", *shared, ""),
+        ("evaluate", *shared, ""),
+        ("condense", *shared, "agent-off", "--agent", '"off"'),
+        ("evaluate", *shared, "agent-off"),
+    ]
+    assert ("condense", *shared, "reward-agreement", "--environment.reward", '"agreement"') in ran
+    assert ran[-2:] == [("report",), ("comparison",)]
+    ran.clear()
+    stage.study(layout, PARAMS, "agent", {"methods": ["mps2"]})
+    assert [words[0] for words in ran] == ["fetch", "prepare", "report", "comparison"]
+    with pytest.raises(InputError, match="other parameters"):
+        stage.study(layout, {**PARAMS, "seeds": [7]}, "agent", {})
+
+
+def test_a_set_is_made_once_and_judged_by_every_judge(tmp_path: Path, ran: Ran) -> None:
+    stage.study(Layout(tmp_path), PARAMS, "architecture", {"datasets": ["digits"], "images_per_class": [1]})
+    made = [words for words in ran if words[0] == "condense"]
+    judges = [words[-1] for words in ran if words[0] == "evaluate"]
+    assert [words[8] for words in made] == ["mlp", "lenet", "alexnet", "convnet"]
+    assert made[1][9:] == ("--network", '{"name": "lenet"}')
+    assert judges == ["mlp", "lenet", "alexnet", "convnet"] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"judges": ["mlpp"]}, "judges.name is 'mlpp'"),
+        ({"variants": [{"deep": {"network.depths": 4}}]}, "depths"),
+        ({"variant": []}, "studies.agent.variant is unknown"),
+    ],
+)
+def test_a_faulty_study_is_refused_before_any_work(
+    tmp_path: Path, ran: Ran, changes: dict[str, Any], message: str
+) -> None:
+    tree = {**PARAMS, "studies": {"agent": {**PARAMS["studies"]["agent"], **changes}}}
+    with pytest.raises(InputError, match=message):
+        stage.study(Layout(tmp_path), tree, "agent", {})
+    with pytest.raises(InputError, match="unknown study 'agents'; allowed: agent"):
+        stage.study(Layout(tmp_path), tree, "agents", {})
+    assert not ran
+    assert not list(tmp_path.iterdir())
