@@ -14,7 +14,7 @@ from condensation.reporting.records import Records, read_records
 from condensation.reporting.studies import studies
 from condensation.stages import study as stage
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.report import report
+from condensation.stages.report import report, show
 from condensation.stages.study import StudyParams
 from condensation.tracking import NullTracker
 
@@ -82,6 +82,17 @@ def test_under_several_judges_each_has_a_column_and_the_row_its_mean() -> None:
     small, large = table.rows
     assert [cell.text for cell in small] == ["MPS2U", "small", "61.0", "72.0", "66.5"]
     assert [cell.text for cell in large[1:]] == ["large", "51.0", "not judged", "not judged by all"]
+
+
+def test_variants_alone_make_a_page_without_a_main_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path, OFF, "mps2u@agent-off/ipc-10.json")
+    page = report(tmp_path, [], NullTracker())
+    assert "Main table" not in page.read_text()
+    assert "- Seeds of the sets: 0, 1 and 2" in page.with_suffix(".md").read_text()
+    show(tmp_path)
+    printed = capsys.readouterr().out
+    assert "agent-off" in printed
+    assert "Data set" not in printed
 
 
 def test_a_variant_takes_one_change_of_each_group() -> None:

@@ -27,7 +27,7 @@ MARKS = (
 
 @dataclass(frozen=True)
 class Content:
-    """Nothing is left to compute, only to write."""
+    """Nothing is left to compute, only to write. headlines: none where all that was judged are variants."""
 
     headlines: Sequence[Headline]
     absent: Sequence[str]
@@ -53,7 +53,7 @@ def gather(
     notes = Footnotes()
     names = datasets(table, expected)
     return Content(
-        headlines=headlines(results, notes),
+        headlines=headlines(results, notes) if results.rows or expected else (),
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, expected, notes) for name in names],
         other_judges=_other_judges(table, results, notes),

@@ -158,19 +158,16 @@ def _reason(key: Key, judged: set[Key], made: set[Key]) -> str:
 
 def conditions(records: Records, results: Results, expected: Sequence[Key]) -> list[tuple[str, str]]:
     """What the numbers stand on: judge, n, seeds, hardware, versions, commit."""
-    cells: list[JudgedCell | CondensedCell] = [*records.judged, *records.condensed.values()]
+    judged = [*records.judged, *records.variants]
+    cells: list[JudgedCell | CondensedCell] = [*judged, *records.condensed.values()]
     wholes = sorted({(c.dataset, c.protocol) for c in records.judged if c.method == WHOLE})
     versions = sorted({f"{name} {version}" for cell in cells for name, version in cell.versions.items()})
-    per_set = sorted({len(c.judgements) // len(c.set_means()) for c in records.judged})
-    seeds = sorted({j.set_seed for c in records.judged if c.method != WHOLE for j in c.judgements})
+    per_set = sorted({len(c.judgements) // len(c.set_means()) for c in judged})
+    seeds = sorted({j.set_seed for c in judged if c.method != WHOLE for j in c.judgements})
     extra = sorted(records.judged_keys() - set(expected), key=lambda k: (dataset_order(k[0]), k[2], method_order(k[1])))
-    judges = sorted({f"network {c.network} under protocol {c.protocol}" for c in records.judged})
+    judges = sorted({f"network {c.network} under protocol {c.protocol}" for c in judged})
     found = [
         ("Judge", "; ".join(judges) or "none"),
-        (
-            "Tables and figures show",
-            f"protocol {results.judge[0]}, network {results.judge[1]}" if results.judge else "nothing",
-        ),
         ("Whole training set", ", ".join(f"{dataset_name(d)} under protocol {p}" for d, p in wholes) or "not judged"),
         ("Networks for each set", listed(map(str, per_set))),
         ("Seeds of the sets", listed(map(str, seeds))),
@@ -178,6 +175,8 @@ def conditions(records: Records, results: Results, expected: Sequence[Key]) -> l
         ("Versions", ", ".join(versions) or "not recorded"),
         ("Commit", ", ".join(sorted({cell.commit for cell in cells if cell.commit})) or "not recorded"),
     ]
+    if results.judge:
+        found.insert(1, ("Tables and figures show", f"protocol {results.judge[0]}, network {results.judge[1]}"))
     if extra:
         names = [f"{dataset_name(d)} {method_name(m)} {size_name(s)}" for d, m, s in extra]
         found.append(("Found, but not asked for", ", ".join(names)))

@@ -7,6 +7,7 @@ from condensation.reporting.content import INTRODUCTION, MARKS, Content
 from condensation.reporting.headline import Headline
 
 STARS = {"up": " \\*", "down": " \\*", "surely-up": " \\*\\*", "surely-down": " \\*\\*"}
+STUDIES = "Studies"
 
 
 def markdown(content: Content) -> str:
@@ -20,24 +21,27 @@ def _lines(content: Content) -> Iterator[str]:
     if content.absent:
         yield from ("", "## Missing", "")
         yield from (f"- **{sentence}**" for sentence in content.absent)
-    yield from ("", "## Main table")
+    if content.headlines:
+        yield from ("", "## Main table")
     for headline in content.headlines:
         yield from ("", f"### {headline.title}", "", *_headline(headline))
     for title, tables in (
         ("All results", content.results),
         ("Other judges", content.other_judges),
-        ("Studies", content.studies),
+        (STUDIES, content.studies),
         ("Computational load", content.loads),
     ):
         if tables:
             yield from ("", f"## {title}")
         for table in tables:
             yield from ("", f"### {table.name}", "", *_table(table))
-    yield from ("", "## Figures", "")
+    if content.drawings:
+        yield from ("", "## Figures", "")
     yield from (f"- [{drawing.caption}](figures/{drawing.name}.png)" for drawing in content.drawings)
     yield from ("", "## Conditions", "")
     yield from (f"- {name}: {value}" for name, value in content.conditions)
-    yield from ("", "## Sources", "")
+    if content.footnotes.texts:
+        yield from ("", "## Sources", "")
     yield from (f"{number}. {text}" for number, text in enumerate(content.footnotes.texts, 1))
 
 

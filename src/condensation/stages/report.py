@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
 from condensation.core.errors import InputError
@@ -17,7 +18,7 @@ from condensation.reporting.display import WHOLE, dataset_name, duration, interv
 from condensation.reporting.figures import drawings
 from condensation.reporting.gallery import Frame, pictures
 from condensation.reporting.headline import Results
-from condensation.reporting.markdown import markdown
+from condensation.reporting.markdown import STUDIES, markdown
 from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
 from condensation.reporting.table import comparison, headline_judge
@@ -89,9 +90,12 @@ def show(root: Path) -> None:
         screen.add_column(name, no_wrap=True, justify="left" if name in ("Data set", "Method") else "right")
     for row in pd.read_csv(reports / "comparison.csv").to_dict("records"):
         screen.add_row(*_line(row))
-    Console(width=max(Console().width, 110)).print(screen)
-    lines = (reports / "comparison.md").read_text().splitlines()
-    for line in (line for line in lines if line.startswith("- **")):
+    console, text = Console(width=max(Console().width, 110)), (reports / "comparison.md").read_text()
+    if screen.row_count:
+        console.print(screen)
+    for section in (part for part in text.split("\n## ") if part.startswith(STUDIES)):
+        console.print(Markdown(f"## {section}"))
+    for line in (line for line in text.splitlines() if line.startswith("- **")):
         print(f"Missing: {line[2:].strip('*')}")
     print(f"The page: {(reports / 'comparison.html').resolve()}")
 
