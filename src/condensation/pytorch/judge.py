@@ -2,14 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -18,6 +15,7 @@ from condensation.core.images import ImageSet
 from condensation.core.randomness import derive
 from condensation.core.results import Judgement
 from condensation.core.runlog import RunLog
+from condensation.pytorch.cores import one_core_each
 from condensation.pytorch.exchange import pictures, targets
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.training import Recipe, Training, predict, to_input
@@ -83,22 +81,6 @@ def judge(
             trained = {seed: training for seed, training in trained.items() if seed not in done}
             log.checkpoint(partial(_state, trained, done))
     return [done[seed] for seed in seeds]
-
-
-@contextmanager
-def one_core_each(networks: int) -> Iterator[tuple[int, ThreadPoolExecutor]]:
-    """(how many networks to train at once, threads to do it in): as many as there are cores, each on one of them.
-
-    Small convolutions gain little from a second core, and so a network's numbers do not depend on how many there are.
-    """
-    cores = torch.get_num_threads()
-    workers = max(1, min(cores, networks))
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers) as threads:
-            yield workers, threads
-    finally:
-        torch.set_num_threads(cores)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, draw, parse
+from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.fused import fused_features
 from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable, siamese
 from condensation.pytorch.networks import Network, NetworkSpec, build
@@ -136,11 +137,12 @@ class Matching:
 
     def _means(self, network: Network, transforms: list[Augmentation], count: int | None, seed: int) -> Tensor:
         """Mean features of real images of each class, float32 (classes, d)."""
-        means = []
-        for label, transform in enumerate(transforms):
-            images = transform(real_batch(self.train, label, count, self.scale, seed))
-            means.append(mean_features(network, images))
-        return torch.stack(means)
+
+        def mean(label: int) -> Tensor:
+            images = real_batch(self.train, label, count, self.scale, seed)
+            return mean_features(network, transforms[label](images))
+
+        return torch.stack(side_by_side(mean, range(len(transforms))))
 
 
 def mean_features(network: Network, images: Tensor) -> Tensor:
@@ -156,15 +158,17 @@ def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, T
 
     Classes do not meet: each is passed by itself, which bounds the memory.
     """
-    moved: list[Tensor] = []
-    total, seen = 0.0, fused_features(step.network)
-    for own, transform, mean in zip(images.chunk(len(step.means)), step.transforms, step.means, strict=True):
-        x = own.detach().requires_grad_()
-        features = seen(transform(untiled(x, pictures_per_image)))
-        loss = (features.mean(0) - mean).square().sum()
-        moved += torch.autograd.grad(loss, x)
-        total += float(loss.detach())
-    return total, torch.cat(moved)
+    by_class, seen = images.chunk(len(step.means)), fused_features(step.network)
+
+    def matched(label: int) -> tuple[float, Tensor]:
+        x = by_class[label].detach().requires_grad_()
+        features = seen(step.transforms[label](untiled(x, pictures_per_image)))
+        loss = (features.mean(0) - step.means[label]).square().sum()
+        (moved,) = torch.autograd.grad(loss, x)
+        return float(loss.detach()), moved
+
+    values, moved = zip(*side_by_side(matched, range(len(by_class))), strict=True)
+    return sum(values), torch.cat(moved)
 
 
 def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:

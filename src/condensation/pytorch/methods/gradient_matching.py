@@ -26,6 +26,7 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, draw
+from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.fused import fused
 from condensation.pytorch.matching import Distance, Target, freeze_statistics, match, matchable, real_target
 from condensation.pytorch.networks import Network, NetworkSpec, build
@@ -250,10 +251,9 @@ def _pool_targets(task: Task, network: Network, number: int) -> Targets:
     for drawn in range(task.draws):
         real_seed = derive(task.seed, "pool real", number, drawn)
         augmentation_seed = derive(task.seed, "pool augmentation", number, drawn)
-        targets = [
-            task.target(network, label, task.params.pool.real_per_class, real_seed, augmentation_seed)
-            for label in range(task.train.classes)
-        ]
+        count = task.params.pool.real_per_class
+        asked = partial(task.target, network, count=count, seed=real_seed, augmentation_seed=augmentation_seed)
+        targets = side_by_side(asked, range(task.train.classes))
         for kind in ("gradient", "curvature"):
             for index, parts in enumerate(zip(*(getattr(t, kind) or () for t in targets), strict=True)):
                 stacked[f"{drawn}/{kind}/{index}"] = torch.stack(parts)
@@ -272,22 +272,24 @@ def _stored(member: Member, drawn: int, label: int) -> Target:
 def _image_step(
     task: Task, state: State, network: Network, target: Callable[[int], Target], augmentation_seed: int
 ) -> None:
-    """One step on the images towards the targets, class by class; adds the distances to the state."""
-    params, moved = task.params, torch.empty_like(state.images)
-    for label in range(task.train.classes):
-        own = slice(label * task.images_per_class, (label + 1) * task.images_per_class)
+    """One step on the images towards the targets, of each class by itself; adds the distances to the state."""
+    params, by_class = task.params, state.images.chunk(task.train.classes)
+
+    def matched(label: int) -> tuple[float, Tensor]:
         augmentation = task.augmentation(augmentation_seed, label)
-        value, moved[own] = match(
+        return match(
             network,
             target(label),
-            state.images[own],
+            by_class[label],
             label,
             kind=params.distance,
             view=partial(_seen, augmentation, params.pictures_per_image),
             curvature_weight=params.second_order,
         )
-        state.distance += value
-    state.velocity.mul_(params.image_momentum).add_(moved)
+
+    values, moved = zip(*side_by_side(matched, range(task.train.classes)), strict=True)
+    state.distance += sum(values)
+    state.velocity.mul_(params.image_momentum).add_(torch.cat(moved))
     state.images.sub_(state.velocity, alpha=params.image_learning_rate)
 
 
