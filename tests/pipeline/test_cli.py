@@ -15,7 +15,7 @@ from code_reach import ROOT
 
 from condensation import cli, load
 from condensation.core.condensed import CondensedDataset
-from condensation.core.files import write_npz
+from condensation.core.files import read_json, write_npz
 
 
 class Done(NamedTuple):
@@ -130,6 +130,24 @@ def test_condense_show_and_export(prepared: Path, tmp_path: Path) -> None:
     assert plain.returncode == 0, plain.stderr
     with np.load(tmp_path / "x.npz") as arrays:
         np.testing.assert_array_equal(arrays["images"], load(folder / "seed-3.npz").images)
+
+
+def test_a_set_is_judged_by_other_networks_beside_the_protocols_own(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    quick = ("--seeds", "[0]", "--judge.standard.networks", "1", "--judge.standard.min_steps", "2")
+    quick += ("--judge.standard.epochs", "1", "--judge.standard.network", "{width: 4}")
+    assert condense(tmp_path, *CELL, *quick).returncode == 0
+    for judge in ((), ("--judge-network", "mlp")):
+        done = condense(tmp_path, "evaluate", *CELL[1:], *judge, *quick)
+        assert done.returncode == 0, done.stderr
+    folder = tmp_path / "reports/metrics/evaluate/digits/random"
+    networks = {path.name: read_json(path)["network"] for path in folder.iterdir()}
+    assert networks == {"ipc-2.json": "convnet", "ipc-2@mlp.json": "mlp"}
+    assert condense(tmp_path, "report").returncode == 0
+    assert "network mlp" in (tmp_path / "reports/comparison.md").read_text()
+    refused = condense(tmp_path, "evaluate", *CELL[1:], "--judge-network", "mlpp")
+    assert refused.returncode == 2
+    assert "'mlpp'" in refused.stderr
 
 
 def test_export_keeps_labels_when_names_do_not_sort(tmp_path: Path) -> None:
