@@ -19,6 +19,7 @@ from condensation.tfkeras.networks import q_network, training_cnn
 from condensation.tfkeras.pool import Pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.selection_environment import STATE, EnvironmentParams, SelectionEnvironment
+from condensation.tfkeras.system import random_start
 from condensation.tfkeras.training import deterministic
 
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
@@ -41,7 +42,9 @@ class Side:
         ridge = RidgeScore(
             self.pool.features, self.pool.labels, held.features, held.labels, classes=CLASSES, penalty=0.03
         )
-        self.environment = SelectionEnvironment(self.pool, ridge, PARAMS, np.full(CLASSES, 10), 0)
+        self.environment = SelectionEnvironment(
+            self.pool, ridge, PARAMS, random_start(self.pool, np.full(CLASSES, 10), 0), 0
+        )
         self.seen, _ = self.environment.reset()
         self.start()
 

@@ -10,6 +10,7 @@ from condensation.tfkeras.selection_environment import EnvironmentParams, Select
 
 CLASSES, PER_CLASS = 3, 3
 LABELS = np.repeat(np.arange(CLASSES), [9, 12, 15])
+START = np.array([0, 4, 8, 10, 11, 20, 21, 28, 35])
 
 
 def environment(reward: str = "validation_gain", slots: int = 4, candidates: int = 3) -> SelectionEnvironment:
@@ -32,23 +33,49 @@ def environment(reward: str = "validation_gain", slots: int = 4, candidates: int
             "candidates": candidates,
         }
     )
-    return SelectionEnvironment(pool, ridge, params, np.full(CLASSES, PER_CLASS), seed=0)
+    return SelectionEnvironment(pool, ridge, params, START, seed=0)
 
 
 def test_gymnasium_accepts_it() -> None:
     check_env(environment(), skip_render_check=True)
 
 
-def test_offers_are_of_the_holders_class_outside_the_set_and_never_twice() -> None:
+def test_offers_lie_nearest_to_where_their_place_started_and_no_sample_enters_twice() -> None:
     env = environment()
     env.reset()
-    for _ in range(5):
-        offered = env._options[:, 1:]
-        np.testing.assert_array_equal(LABELS[offered], np.repeat(LABELS[env._options[:, :1]], 3, axis=1))
-        assert not np.isin(offered, env.set).any()
+    x, entered = env.pool.features, set()
+    for _ in range(30):
+        for place, (held, *offered) in zip(env._places, env._options, strict=True):
+            assert held == env.set[place]
+            assert held not in offered or set(offered) == {held}
+            for option in offered:
+                assert LABELS[option] == LABELS[START[place]]
+                rivals = START[LABELS[START] == LABELS[option]]
+                nearest = rivals[np.linalg.norm(x[rivals] - x[option], axis=1).argmin()]
+                assert nearest == START[place]
+        entered |= set(env._options.ravel().tolist())
         env.step(env.random_action())
         assert len(set(env.set.tolist())) == CLASSES * PER_CLASS
         assert LABELS[env.set].tolist() == sorted(LABELS[env.set])
+    assert len(entered) > 30  # of 36: nearly all are offered some time
+
+
+def test_a_set_that_leaves_its_cells_is_refused() -> None:
+    env = environment()
+    with pytest.raises(ValueError, match="one sample of each cell"):
+        env.reset(options={"set": START[::-1]})
+
+
+def test_samples_that_coincide_each_keep_their_own_place() -> None:
+    env = environment()
+    features = env.pool.features.copy()
+    features[4] = features[0]
+    pool = Pool(env.pool.pixels, LABELS, features, env.pool.margins)
+    same = SelectionEnvironment(pool, env.ridge, env.params, START, seed=0)
+    same.reset()
+    for _ in range(9):
+        same.step(same.random_action())
+        assert len(set(same.set.tolist())) == len(START)
 
 
 def test_the_action_makes_the_set_and_zero_keeps_it() -> None:
@@ -109,8 +136,10 @@ def test_redundancy_is_the_distance_to_the_nearest_other_member() -> None:
 
 def test_a_class_with_no_sample_to_spare_offers_what_it_has() -> None:
     env = environment()
-    tight = SelectionEnvironment(env.pool, env.ridge, env.params, np.array([9, 1, 2]), seed=0)
+    start = np.array([*range(9), 9, 21, 22])
+    tight = SelectionEnvironment(env.pool, env.ridge, env.params, start, seed=0)
     tight.reset()
-    tight.step(tight.random_action())
-    assert sorted(tight.set[:9]) == list(range(9))
-    assert np.bincount(LABELS[tight.set]).tolist() == [9, 1, 2]
+    for _ in range(9):
+        tight.step(tight.random_action())
+        assert tight.set[:9].tolist() == list(range(9))
+        assert np.bincount(LABELS[tight.set]).tolist() == [9, 1, 2]

@@ -134,7 +134,7 @@ def _chosen(
 
     train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=log.keep("cnn", train_it))
     pool, ridge, start = candidates(Desk(rest, held, sizes, model, params.ridge, seed, log, state))
-    environment = SelectionEnvironment(pool, ridge, params.environment, sizes, derive(seed, "environment"))
+    environment = SelectionEnvironment(pool, ridge, params.environment, start, derive(seed, "environment"))
     agent = Agent(environment.slots, 1 + environment.candidates, STATE, params.q, params.head, derive(seed, "agent"))
     state = under("choosing", state)
     return pool, choose(
