@@ -74,9 +74,33 @@ def test_other_networks_come_back_unchanged(spec):
     assert fused_features(network) == network.features
 
 
-def test_differentiating_twice_is_refused_rather_than_wrong():
+def squares(function, images, parameters):
+    """The squared length of the loss's gradient for ``parameters``: what one more differentiation is about."""
+    loss = functional.cross_entropy(function(images), torch.arange(6) % 5)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    return torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+
+
+@pytest.mark.parametrize(("spec", "shape"), CASES)
+def test_same_second_derivatives(spec, shape):
+    network, images = pair(spec, shape)
+    images.requires_grad_()
+    weights = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    results = []
+    for forward in (network, fused(network)):
+        value = squares(forward, images, weights)
+        results.append(torch.autograd.grad(value, [images, *network.parameters()], materialize_grads=True))
+    for expected, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-11)
+
+
+def test_what_cannot_be_differentiated_again_is_refused_rather_than_wrong():
     network, images = pair(*CASES[0])
-    loss = fused(network)(images).square().sum()
-    (gradient,) = torch.autograd.grad(loss, [network.body[4].weight], create_graph=True)
+    norm, convolution = network.body[5].weight, network.body[4].weight
+    value = squares(fused(network), images, [norm])
+    with pytest.raises(NotImplementedError, match="only the derivative for the maps"):
+        torch.autograd.grad(value, [convolution])
+    value = squares(fused(network), images, [convolution])
+    (once_more,) = torch.autograd.grad(value, [convolution], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()
+        once_more.sum().backward()

@@ -116,6 +116,22 @@ def test_the_gradient_for_the_images_against_finite_differences(kind, curvature_
     assert (moved * along).sum().item() == pytest.approx(numeric(value, x, along), rel=2e-5, abs=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)])
+def test_float32_agrees_with_double_backward_through_the_modules(shape):
+    model = build(NetworkSpec(), image_shape=shape, classes=10, seed=1).eval()
+    h, w, c = shape
+    draws = torch.Generator().manual_seed(0)
+    real, x = torch.randn(20, c, h, w, generator=draws), torch.randn(3, c, h, w, generator=draws).requires_grad_()
+    weights, labels = matched_weights(model), torch.full((20,), 4)
+    wanted = torch.autograd.grad(functional.cross_entropy(model(real), labels), weights)
+    given = torch.autograd.grad(functional.cross_entropy(model(x), labels[:3]), weights, create_graph=True)
+    loss = distance("paper", wanted, given)
+    value, moved = match(model, real_target(model, real, 4), x.detach(), 4, kind="paper")
+    assert value == pytest.approx(loss.item(), rel=1e-4)
+    double_backward = torch.autograd.grad(loss, x)[0]
+    assert functional.cosine_similarity(moved.flatten(), double_backward.flatten(), dim=0).item() > 0.999
+
+
 def test_the_gradient_goes_through_augmentation_and_tiles():
     model = network(name="convnet", depth=2, **SMOOTH)
     transform = draw(

@@ -9,8 +9,9 @@ Three things cost more than the arithmetic of PyTorch's modules on a CPU, and ar
   and the poolings are fastest in;
 - ReLU and 2x2 average pooling, whose backward passes become one.
 
-The results can be differentiated once with respect to images and parameters. What is differentiated twice (the
-synthetic side of gradient matching, curvature) uses the modules.
+The results can be differentiated twice with respect to images and parameters, as the synthetic side of gradient
+matching needs it, where the first derivative is not that of a norm's own weight and bias. What is differentiated three
+times (matching curvatures) uses the modules.
 """
 
 from collections.abc import Callable
@@ -116,40 +117,93 @@ def _padding(convolution: nn.Conv2d) -> tuple[int, int]:
 
 
 class _InstanceNorm(Function):
-    """Instance norm of (n, places, channels), scaled and shifted per channel."""
+    """Instance norm of (n, places, channels), scaled and shifted per channel; can be differentiated twice."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-        centred = maps - maps.mean(1, keepdim=True)
-        inverse = (centred.square().mean(1, keepdim=True) + eps).rsqrt()
-        ctx.save_for_backward(centred, inverse, weight)
-        return torch.addcmul(bias, centred, weight * inverse)
+        mean = maps.mean(1, keepdim=True)
+        inverse = ((maps - mean).square_().mean(1, keepdim=True) + eps).rsqrt_()
+        ctx.save_for_backward(maps, mean, inverse, weight)
+        scale = weight * inverse
+        return torch.addcmul(bias - mean * scale, maps, scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        return *_InstanceNormBackward.apply(gradient, *ctx.saved_tensors), None
+
+
+class _InstanceNormBackward(Function):
+    """The derivatives of instance norm for the maps, the weight and the bias."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, gradient: Tensor, maps: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        total = gradient.sum(1, keepdim=True)
+        along = ((gradient * maps).sum(1, keepdim=True) - mean * total) * inverse  # with the normalised maps
+        scale = weight * inverse
+        share = scale / maps.shape[1]
+        slope = -share * along * inverse
+        moved = torch.addcmul(-share * total - slope * mean, maps, slope).addcmul_(gradient, scale)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(gradient, maps, mean, inverse, weight, along, moved)
+        return moved, along.sum((0, 1)), total.sum((0, 1))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        centred, inverse, weight = ctx.saved_tensors
-        total = gradient.sum(1, keepdim=True)
-        along = (gradient * centred).sum(1, keepdim=True)
-        scale = weight * inverse
-        share = scale / gradient.shape[1]
-        maps = torch.addcmul(-share * total, centred, -share * inverse.square() * along).addcmul_(gradient, scale)
-        return maps, (along * inverse).sum((0, 1)), total.sum((0, 1)), None
+    def backward(
+        ctx: Any, direction: Tensor | None, *others: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None, None, None, Tensor | None]:
+        if any(other is not None for other in others):
+            raise NotImplementedError("only the derivative for the maps can be differentiated again")
+        if direction is None:
+            return None, None, None, None, None
+        gradient, maps, mean, inverse, weight, along, moved = ctx.saved_tensors
+        places = maps.shape[1]
+        total = direction.sum(1, keepdim=True)
+        beside = ((direction * maps).sum(1, keepdim=True) - mean * total) * inverse / places
+        slope = -inverse.square() * beside
+        turned = torch.addcmul(-inverse * total / places - slope * mean, maps, slope).addcmul_(direction, inverse)
+        by_weight = (gradient * turned).sum((0, 1)) if ctx.needs_input_grad[4] else None
+        # <direction, moved> = weight * <gradient, turned>, whose derivative for the maps follows from J's own
+        product = (direction * moved).sum(1, keepdim=True) * inverse.square() / places
+        twist = -product
+        seen = torch.addcmul(-twist * mean, maps, twist)
+        seen.addcmul_(turned, -weight * inverse * along / places).addcmul_(moved, -inverse * beside)
+        return turned * weight, seen, None, None, by_weight
 
 
 class _ReluPool(Function):
-    """ReLU, then the mean of each 2x2 places, of (n, h, w, channels) with even h and w."""
+    """ReLU, then the mean of each 2x2 places, of (n, h, w, channels) with even h and w; differentiable twice."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:
-        positive = maps.relu()
+        positive = maps.relu_()  # nobody else keeps the maps: neither a product nor a norm needs its result
         ctx.save_for_backward(positive)
-        return functional.avg_pool2d(positive.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+        return _means(positive)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor]:
         (positive,) = ctx.saved_tensors
+        return (_ReluPoolBackward.apply(gradient, positive),)
+
+
+class _ReluPoolBackward(Function):
+    """A quarter of the gradient at each of the 2x2 places where the map is positive."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, positive: Tensor) -> Tensor:
+        ctx.save_for_backward(positive)
         n, h, w, c = positive.shape
         spread = (gradient / 4).view(n, h // 2, 1, w // 2, 1, c).expand(n, h // 2, 2, w // 2, 2, c)
         return torch.ops.aten.threshold_backward(spread, positive.view(spread.shape), 0).view(n, h, w, c)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, direction: Tensor) -> tuple[Tensor, None]:
+        (positive,) = ctx.saved_tensors
+        return _means(torch.ops.aten.threshold_backward(direction, positive, 0)), None
+
+
+def _means(maps: Tensor) -> Tensor:
+    return functional.avg_pool2d(maps.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)

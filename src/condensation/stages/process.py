@@ -76,12 +76,12 @@ def keep_freed_memory() -> None:
     Training allocates and frees the same large buffers at every step; each return to the kernel costs
     page faults. Elsewhere than on glibc this does nothing.
     """
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3
+    trim_threshold, top_pad, mmap_threshold, arenas = -1, -2, -3, -8
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
-    for option, value in ((mmap_threshold, 2**30), (trim_threshold, 2**31 - 1), (top_pad, 2**29)):
+    for option, value in ((mmap_threshold, 2**30), (trim_threshold, 2**31 - 1), (top_pad, 2**29), (arenas, 1)):
         mallopt(ctypes.c_int(option), ctypes.c_int(value))
 
 
