@@ -21,7 +21,6 @@ from condensation.core.runlog import RunLog
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 SIZES = (1, 10, 50)
 CLASSES = 10
-BASE = "textbook"
 
 
 def noise(per_class: int, shape: str) -> ImageSet:
@@ -59,7 +58,7 @@ Side = Callable[[str, int, Paced], None]
 
 
 def benchmark(script: str, description: str, sides: Mapping[str, Side]) -> None:
-    """The whole script: every shape and number of images per class, each side against ``BASE``.
+    """The whole script: every shape and number of images per class, each side against the first.
 
     The last line printed is one JSON object: for each other side the least speedup and the highest ratio of peak
     memories, and all cases.
@@ -77,7 +76,7 @@ def benchmark(script: str, description: str, sides: Mapping[str, Side]) -> None:
         except Done:
             return
     cases = [_case(script, list(sides), shape, n, chosen.rounds) for shape in chosen.shapes for n in chosen.sizes]
-    others = [name for name in sides if name != BASE]
+    _, *others = sides
     summary = {
         "speedup": {name: min(case["speedup"][name] for case in cases) for name in others},
         "memory_ratio": {name: max(case["memory_ratio"][name] for case in cases) for name in others},
@@ -87,13 +86,14 @@ def benchmark(script: str, description: str, sides: Mapping[str, Side]) -> None:
 
 def _case(script: str, names: Sequence[str], shape: str, images_per_class: int, rounds: int) -> dict[str, object]:
     told = _compare(script, names, (shape, str(images_per_class)), rounds)
-    base = told[BASE]
+    first, *others = names
+    base = told[first]
     result: dict[str, object] = {"shape": shape, "images_per_class": images_per_class}
     for kind, ratio in (
         ("speedup", lambda side: base["seconds"] / side["seconds"]),
         ("memory_ratio", lambda side: side["memory_mb"] / base["memory_mb"]),
     ):
-        result[kind] = {name: round(ratio(told[name]), 2) for name in names if name != BASE}
+        result[kind] = {name: round(ratio(told[name]), 2) for name in others}
     result["sides"] = told
     print(json.dumps(result), flush=True)
     return result

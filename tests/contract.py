@@ -22,7 +22,7 @@ SYSTEM: dict[str, Any] = {
     "cnn": {**PARAMS["mps2u"]["cnn"], "epochs": {"default": 2}, "width": 4},
     "environment": {**PARAMS["mps2u"]["environment"], "rounds": 5},
     "choosing": {**PARAMS["mps2u"]["choosing"], "epochs": {"default": 2}},
-    "ridge": {"penalty": 0.1, "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
+    "ridge": {"penalties": [0.01, 0.1], "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
 }
 # Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.
 QUICK: dict[str, dict[str, Any]] = {

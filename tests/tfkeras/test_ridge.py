@@ -26,6 +26,16 @@ def test_fit_is_ridge_regression_as_scikit_learn_does_it() -> None:
     np.testing.assert_allclose(ridge.weights, reference.coef_.T, atol=1e-10)
 
 
+def test_takes_the_penalty_under_which_the_sets_are_worth_most_on_average() -> None:
+    sets = [CHOSEN, CHOSEN + 6, CHOSEN + 12]
+    penalties = [1e-4, 1e-2, 1e-1, 1.0, 100.0]
+    worth = [np.mean([fitted(chosen, penalty).value for chosen in sets]) for penalty in penalties]
+    ridge = fitted(CHOSEN, penalties[0])
+    ridge.choose_penalty(penalties, sets)
+    assert ridge.penalty == penalties[int(np.argmax(worth))]
+    assert len({round(value, 3) for value in worth}) > 3
+
+
 def test_swaps_equal_refits() -> None:
     slots, candidates = np.array([0, 1, 4, 5]), np.array([6, 9, 8, 11])
     loss, accuracy = fitted(CHOSEN).swaps(slots, candidates)

@@ -7,7 +7,7 @@ agent starts; the rest is here. Each phase's end is kept, so an interrupted run 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
@@ -27,14 +27,17 @@ from condensation.tfkeras.selection_environment import STATE, EnvironmentParams,
 from condensation.tfkeras.training import CnnParams, deterministic, logits_of, train_cnn, under
 from condensation.tfkeras.untrained import UntrainedParams, untrained_features
 
+PENALTY_SETS = 3
+
 
 class RidgeParams(Section):
     """The last layer whose score on held-out images the agent is rewarded for; see ridge.py.
 
+    penalties: of which the one is taken that suits random sets of the wanted size.
     untrained: networks in whose features it is fitted; null for the trained CNN's own.
     """
 
-    penalty: float = Field(gt=0)
+    penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
     untrained: UntrainedParams | None
 
 
@@ -75,8 +78,11 @@ class Desk:
         else:
             parts = [pool.pixels, self.held.pixels()]
             features, held = untrained_features(parts, self.params.untrained, derive(self.seed, "ridge features"))
-        classes, penalty = self.held.classes, self.params.penalty
-        return RidgeScore(features, pool.labels, held, self.held.labels, classes=classes, penalty=penalty)
+        classes, penalties = self.held.classes, self.params.penalties
+        layer = RidgeScore(features, pool.labels, held, self.held.labels, classes=classes, penalty=penalties[0])
+        starts = [random_start(pool, self.sizes, derive(self.seed, "penalty", i)) for i in range(PENALTY_SETS)]
+        layer.choose_penalty(penalties, starts)
+        return layer
 
 
 Candidates = Callable[[Desk], tuple[Pool, RidgeScore, np.ndarray]]

@@ -74,8 +74,9 @@ def trained(desk: Desk, params: GanParams) -> Gan:
             held,
             desk.held.labels,
             classes=desk.held.classes,
-            penalty=desk.params.penalty,
+            penalty=desk.params.penalties[0],
         )
+        layer.choose_penalty(desk.params.penalties, [np.arange(len(labels))])
         layer.fit(np.arange(len(labels)))
         return layer.value
 
