@@ -29,6 +29,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "gradient_matching": {"iterations": 3},
     "dsa": {"iterations": 3},
     "distribution_matching": {"iterations": 3},
+    "kernel_ridge": {"network": {"width": 8}, "networks": 2, "lifetime": 2, "iterations": 5},
     "mps1": SYSTEM,
     "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,

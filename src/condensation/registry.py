@@ -24,6 +24,7 @@ METHODS = {
     "gradient_matching": Entry("condensation.pytorch.methods.gradient_matching"),
     "dsa": Entry("condensation.pytorch.methods.dsa"),
     "distribution_matching": Entry("condensation.pytorch.methods.distribution_matching"),
+    "kernel_ridge": Entry("condensation.pytorch.methods.kernel_ridge"),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
     "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),

@@ -1,0 +1,271 @@
+"""Kernel ridge regression: images, and labels, from which a kernel machine predicts the real data.
+
+Each step regresses the labels of the synthetic set on a kernel, predicts a batch of real images from it, and moves
+the set against the squared error of the prediction, through the solve. Which kernel is a parameter. ``ntk`` and
+``nngp`` are those of an infinitely wide fully connected network, in closed form (KIP: Nguyen, Chen, Lee, "Dataset
+Meta-Learning from Kernel Ridge-Regression", ICLR 2021). ``features`` is the inner product of a network's features
+(FRePo: Zhou, Nezhadarya, Ba, "Dataset Distillation using Neural Feature Regression", NeurIPS 2022, algorithm 1): of a
+pool of networks one is drawn, used, trained for one step on the synthetic set as it now is, and replaced by a fresh
+one at the end of its life.
+
+Learned labels are probabilities at every moment, the softmax of what is learned, and are stored as the set's soft
+labels; what a regression sees is their distance from even odds. Images are learned at normalised scale (mean 0,
+deviation 1 over the training images) and come out at pixel scale, not clipped. Adam in place of the authors' LAMB.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from condensation.core.condensed import CondensedDataset, check_request
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.randomness import derive, generator
+from condensation.core.runlog import RunLog
+from condensation.pytorch.augment import light_affine
+from condensation.pytorch.cores import side_by_side
+from condensation.pytorch.descent import Descent
+from condensation.pytorch.fused import fused, fused_features
+from condensation.pytorch.kernels import Ridge, fully_connected, linear, ridge
+from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable
+from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of
+from condensation.pytorch.training import rate
+
+MOMENTUM = 0.9
+LOGGED_EVERY = 10
+
+
+class Params(Section):
+    """Defaults are the published values of FRePo, as far as Adam has the same.
+
+    depth: hidden layers of the closed-form kernels. network, networks, lifetime: of ``features``: which networks, how
+    many, and the steps that each is trained for; network_learning_rate, batch_train: of these steps (Adam).
+    label_start: how far, in logits, the own class of a learned label starts above the others.
+    augmentation: what the synthetic images go through before the kernel and in the networks' training; "affine" is
+    the judge's, drawn anew for each image and step. The real images are seen as they are.
+    image_learning_rate, label_learning_rate: at their highest; they rise for a quarter of the iterations and fall to
+    zero as a cosine. jitter: added to the kernel's diagonal, relative to its mean, and more where that is too little.
+    """
+
+    kernel: Literal["ntk", "nngp", "features"] = "features"
+    depth: int = Field(3, ge=1)
+    network: NetworkSpec
+    networks: int = Field(10, ge=1)
+    lifetime: int = Field(100, ge=1)
+    network_learning_rate: float = Field(3e-4, gt=0)
+    batch_train: int = Field(500, ge=1)
+    labels: Literal["hard", "learned"] = "learned"
+    label_start: float = Field(5.0, gt=0)
+    initialisation: Initialisation = "real"
+    augmentation: Literal["none", "affine"] = "none"
+    iterations: int = Field(ge=1)
+    image_learning_rate: float = Field(gt=0)
+    label_learning_rate: float = Field(gt=0)
+    batch_real: int = Field(1024, ge=1)
+    jitter: float = Field(1e-6, gt=0, le=1)
+
+
+@dataclass
+class Member:
+    """A network of the pool: in which life, and how many steps of it are done."""
+
+    network: Network
+    descent: Descent
+    life: int = 0
+    age: int = 0
+
+
+class Pool:
+    """Networks at different stages of being trained on the synthetic set.
+
+    The first lives are shorter, each by another amount, so that at any time some networks are young and some old.
+    """
+
+    def __init__(self, train: ImageSet, params: Params, seed: int) -> None:
+        self._train, self._params, self._seed = train, params, seed
+        self._spec = matchable(params.network, train.image_shape)
+        self.members = [self._fresh(number, 0) for number in range(params.networks)]
+
+    def _fresh(self, number: int, life: int) -> Member:
+        start = derive(self._seed, "network", number, life)
+        network = build(self._spec, image_shape=self._train.image_shape, classes=self._train.classes, seed=start)
+        descent = Descent(network.parameters(), optimizer="adamw", momentum=MOMENTUM, weight_decay=0.0)
+        return Member(network, descent, life)
+
+    def train(self, number: int, images: Tensor, targets: Tensor) -> None:
+        """One step of a network on (n, c, h, w) and probabilities (n, classes); a new one at its life's end."""
+        member = self.members[number]
+        logits = fused(member.network.train().requires_grad_())
+        functional.cross_entropy(logits(images), targets).backward()
+        member.descent.step(self._params.network_learning_rate)
+        member.age += 1
+        if member.age >= self._lifetime(number, member.life):
+            self.members[number] = self._fresh(number, member.life + 1)
+
+    def _lifetime(self, number: int, life: int) -> int:
+        whole = self._params.lifetime
+        return whole if life else -(-whole * (number + 1) // len(self.members))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that later steps depend on."""
+        arrays: dict[str, np.ndarray] = {}
+        for number, member in enumerate(self.members):
+            weights = {f"{number}/network/{k}": v.numpy().copy() for k, v in member.network.state_dict().items()}
+            descent = {f"{number}/descent/{k}": v for k, v in member.descent.state().items()}
+            arrays |= weights | descent | {f"{number}/place": np.array([member.life, member.age])}
+        return arrays
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave."""
+        for number, member in enumerate(self.members):
+            own = _under(f"{number}/", arrays)
+            weights = {k: torch.tensor(v) for k, v in _under("network/", own).items()}
+            member.network.load_state_dict(weights)
+            member.descent.restore(_under("descent/", own))
+            member.life, member.age = (int(value) for value in own["place"])
+
+
+class Learning:
+    """The set on its way: images, labels, and the pool that belongs to them."""
+
+    def __init__(self, train: ImageSet, images_per_class: int, params: Params, seed: int) -> None:
+        self.train, self.params, self.seed = train, params, seed
+        self.scale, self.done = Scale.of(train), 0
+        self.labels = labels_of(train.classes, images_per_class)
+        self.images = initialise(
+            params.initialisation, train, images_per_class=images_per_class, seed=seed, scale=self.scale
+        )
+        self.logits = params.label_start * functional.one_hot(self.labels, train.classes).float()
+        self.learned = params.labels == "learned"
+        self.pool = Pool(train, params, seed) if params.kernel == "features" else None
+        self._image_descent, self._label_descent = (
+            Descent([leaf], optimizer="adamw", momentum=MOMENTUM, weight_decay=0.0)
+            for leaf in (self.images, self.logits)
+        )
+
+    def targets(self) -> Tensor:
+        """What each image is to be called, as probabilities: float32 (n, classes)."""
+        return self.logits.softmax(1) if self.learned else functional.one_hot(self.labels, self.train.classes).float()
+
+    def step(self) -> tuple[float, float, Ridge]:
+        """(squared error, percent of the real batch named rightly, the regression) before one step of the set."""
+        seed = derive(self.seed, "step", self.done)
+        number = int(generator(seed, "member").integers(self.params.networks))
+        real, labels = self._real(seed)
+        self.images.requires_grad_()
+        self.logits.requires_grad_(self.learned)
+        own, cross = self._kernels(number, self._seen(self.images, derive(seed, "kernel augmentation")), real)
+        solved = ridge(own, self.targets().double() - 1 / self.train.classes, jitter=self.params.jitter)
+        predicted = solved.predict(cross)
+        wanted = functional.one_hot(labels, self.train.classes).double() - 1 / self.train.classes
+        loss = (predicted - wanted).square().sum(1).mean() / 2
+        self._move(loss)
+        if self.pool:
+            self._train_member(number, seed)
+        self.done += 1
+        return float(loss.detach()), 100 * float((predicted.argmax(1) == labels).double().mean()), solved
+
+    def _real(self, seed: int) -> tuple[Tensor, Tensor]:
+        """Distinct random images, normalised float32 (m, c, h, w), and their labels, int64 (m,)."""
+        count = min(self.params.batch_real, len(self.train))
+        taken = generator(seed, "real").choice(len(self.train), count, replace=False)
+        return self.scale.normalise(self.train.pixels(taken)), torch.from_numpy(self.train.labels[taken])
+
+    def _kernels(self, number: int, images: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Kernel of the synthetic images (n, n), and of the real with them (m, n), float64."""
+        if self.params.kernel == "features":
+            assert self.pool is not None
+            network = self.pool.members[number].network.requires_grad_(False)
+            freeze_statistics(network, real)
+            seen = fused_features(network)(images)
+            return linear(seen, seen), linear(real_features(network, real), seen)
+        x, depth = images.flatten(1), self.params.depth
+        kernel = partial(fully_connected, self.params.kernel, depth=depth)
+        return kernel(x, x), kernel(real.flatten(1), x)
+
+    def _seen(self, images: Tensor, seed: int) -> Tensor:
+        if self.params.augmentation == "none":
+            return images
+        return light_affine(images, torch.Generator().manual_seed(seed))
+
+    def _move(self, loss: Tensor) -> None:
+        loss.backward()
+        share = rate("one_cycle", self.done, self.params.iterations)
+        self._image_descent.step(share * self.params.image_learning_rate)
+        if self.learned:
+            self._label_descent.step(share * self.params.label_learning_rate)
+
+    def _train_member(self, number: int, seed: int) -> None:
+        assert self.pool is not None
+        batch = torch.from_numpy(generator(seed, "batch").permutation(len(self.images))[: self.params.batch_train])
+        with torch.no_grad():
+            images = self._seen(self.images[batch], derive(seed, "training augmentation"))
+            targets = self.targets()[batch]
+        self.pool.train(number, images, targets)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint holds between two steps: whole."""
+        arrays = {"images": self.images.detach().numpy(), "logits": self.logits.detach().numpy()}
+        parts = {"image_descent": self._image_descent.state(), "label_descent": self._label_descent.state()}
+        if self.pool:
+            parts["pool"] = self.pool.state()
+        arrays |= {f"{part}/{k}": v for part, inner in parts.items() for k, v in inner.items()}
+        return arrays | {"done": np.array(self.done)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave."""
+        self.images.copy_(torch.from_numpy(arrays["images"]))
+        self.logits.copy_(torch.from_numpy(arrays["logits"]))
+        self._image_descent.restore(_under("image_descent/", arrays))
+        self._label_descent.restore(_under("label_descent/", arrays))
+        if self.pool:
+            self.pool.restore(_under("pool/", arrays))
+        self.done = int(arrays["done"])
+
+
+def real_features(network: Network, images: Tensor) -> Tensor:
+    """The network's features of (n, c, h, w) images, float32 (n, d), without a graph, chunks of them side by side."""
+    features = fused_features(network)
+
+    def of(chunk: Tensor) -> Tensor:
+        with torch.no_grad():
+            return features(chunk)
+
+    return torch.cat(side_by_side(of, images.split(max(1, CHUNK_PIXELS // images[0, 0].numel()))))
+
+
+def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
+    """Learn ``images_per_class`` images for each class; InputError when a class has fewer real ones."""
+    check_request(train, images_per_class)
+    learning = Learning(train, images_per_class, params, seed)
+    if kept := log.resume():
+        learning.restore(kept)
+    while learning.done < params.iterations:
+        loss, accuracy, solved = learning.step()
+        if learning.done % LOGGED_EVERY == 1:
+            told = {"jitter": solved.jitter, "condition": solved.condition()}
+            log.metrics(learning.done - 1, loss=loss, real_accuracy=accuracy, **told)
+        log.progress(learning.done, params.iterations)
+        log.checkpoint(learning.state)
+    soft = learning.targets().detach().numpy().astype(np.float16)[:, None] if learning.learned else None
+    return CondensedDataset.build(
+        train,
+        learning.scale.pixels(learning.images),
+        learning.labels.numpy(),
+        method="kernel_ridge",
+        images_per_class=images_per_class,
+        seed=seed,
+        params=params,
+        soft_labels=soft,
+    )
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
