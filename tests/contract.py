@@ -30,6 +30,20 @@ QUICK: dict[str, dict[str, Any]] = {
     "dsa": {"iterations": 3},
     "distribution_matching": {"iterations": 3},
     "kernel_ridge": {"network": {"width": 8}, "networks": 2, "lifetime": 2, "iterations": 5},
+    "trajectory_matching": {
+        "experts": {
+            **PARAMS["trajectory_matching"]["experts"],
+            "network": {"width": 8},
+            "experts": 1,
+            "epochs": 2,
+            "epoch_images": 30,
+            "batch_size": 10,
+        },
+        "max_start_epoch": 1,
+        "student_steps": 2,
+        "batch_train": 4,
+        "iterations": 3,
+    },
     "mps1": SYSTEM,
     "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,
@@ -77,6 +91,14 @@ def teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
     return folder
 
 
+def trajectories_folder(folder: Path, train: ImageSet, method: str, seed: int) -> Path:
+    """What ``teach`` writes for a method of PyTorch that follows experts."""
+    from condensation.pytorch.trajectories import record
+
+    record(train, params=params_of(method).experts, seed=seed, folder=folder, log=RunLog())
+    return folder
+
+
 def params_of(method: str, **changes: Any) -> Any:
     """The method's section of params.yaml, made quick, with changes."""
     values = {**PARAMS[method], **QUICK.get(method, {}), **changes}
@@ -88,6 +110,8 @@ def make(
 ) -> CondensedDataset:
     """Run a method as the condense stage does."""
     asked = {"teacher": teacher_folder(folder / str(seed), train, seed)} if METHODS[method].teacher else {}
+    if METHODS[method].trajectories:
+        asked["trajectories"] = trajectories_folder(folder / str(seed), train, method, seed)
     return method_module(method).condense(
         train,
         images_per_class=images_per_class,

@@ -92,12 +92,19 @@ def prepare(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, 
 
 
 @app.command(context_settings=OPEN)
-def teach(ctx: typer.Context, dataset: Dataset, params: ParamsFile = DEFAULT, root: Root = HERE) -> None:
+def teach(
+    ctx: typer.Context,
+    dataset: Dataset,
+    method: Annotated[str | None, typer.Option(help="a method whose expert trajectories are recorded too")] = None,
+    preset: Preset = "",
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
     """Train the teachers that methods ask for, one for each seed."""
     from condensation.stages.teach import teach
 
-    tree = parameters(ctx, params)
-    teach(Layout(root), tree, dataset, seeds(tree))
+    tree = parameters(ctx, params, method, preset)
+    teach(Layout(root), tree, dataset, seeds(tree), method)
 
 
 @app.command(context_settings=OPEN)

@@ -10,10 +10,11 @@ from condensation.core.errors import one_of
 
 
 class Entry(NamedTuple):
-    """Where a method lives and whether it asks the ``teach`` stage for the teacher of its seed."""
+    """Where a method lives and whether it asks the ``teach`` stage for its seed's teacher, or expert trajectories."""
 
     module: str
     teacher: bool = False
+    trajectories: bool = False
 
 
 METHODS = {
@@ -25,6 +26,7 @@ METHODS = {
     "dsa": Entry("condensation.pytorch.methods.dsa"),
     "distribution_matching": Entry("condensation.pytorch.methods.distribution_matching"),
     "kernel_ridge": Entry("condensation.pytorch.methods.kernel_ridge"),
+    "trajectory_matching": Entry("condensation.pytorch.methods.trajectory_matching", trajectories=True),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
     "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),
@@ -37,7 +39,8 @@ class Condense(Protocol):
     """The function of a method.
 
     ``(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset``, and
-    ``teacher: Path``, the folder of its seed's teacher, where the method's entry asks for one.
+    ``teacher: Path`` or ``trajectories: Path``, the folder of its seed's teacher or expert trajectories, where the
+    method's entry asks for them.
     """
 
     def __call__(self, *args: object, **kwargs: object) -> CondensedDataset:

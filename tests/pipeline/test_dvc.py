@@ -69,7 +69,14 @@ def test_groups_fit_the_table() -> None:
             room = "selection" if group == "taught" else group
             assert entry.module.split(".")[1] == room
             needs = "models/${item.dataset}" in PIPELINE[f"condense-{group}"]["deps"]
-            assert needs == entry.teacher, f"{method} is in group {group}"
+            assert needs == (entry.teacher or entry.trajectories), f"{method} is in group {group}"
+
+
+def test_trajectories_are_recorded_only_where_a_method_of_the_pipeline_asks_for_them() -> None:
+    asking = [method for methods in GROUPS.values() for method in methods if METHODS[method].trajectories]
+    assert PIPELINE["teach"]["cmd"].partition(" --method ")[2] == "".join(asking)
+    listed = [name for name in PIPELINE["teach"]["params"] if name.startswith("methods.")]
+    assert listed == [f"methods.{method}.experts" for method in asking]
 
 
 class Recorder(dict[str, Any]):

@@ -42,7 +42,7 @@ class Cost(Record):
 
 
 class CondensedSeed(Record):
-    """One condensed set of a cell: its seed, digest and cost (its teacher's seconds apart)."""
+    """One condensed set of a cell: its seed, digest and cost (the seconds of its teacher or experts apart)."""
 
     seed: int
     sha256: str
@@ -51,10 +51,14 @@ class CondensedSeed(Record):
 
 
 class TaughtSeeds(Record):
-    """What the teachers of a data set took, in seconds, and their accuracy on validation data, by seed."""
+    """What the teachers of a data set took, in seconds, and their accuracy on validation data, by seed.
+
+    trajectory_seconds: what the expert trajectories took, where a method asked for them.
+    """
 
     dataset: str
     seconds: dict[str, float]
+    trajectory_seconds: dict[str, float] = {}
     validation_accuracy: dict[str, float]
     hardware: str
 

@@ -82,8 +82,8 @@ def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
 def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Path:
     """Make one set in its work folder, or find it finished there; record.json is written last and means finished."""
     cell = job.cell
-    teacher = layout.teacher(cell.dataset, seed) if registry.entry(cell.method).teacher else None
-    key = digest_of(job.params.model_dump(mode="json"), job.train.sha256, _teacher_digest(teacher))
+    taught = _taught(layout, cell, seed)
+    key = digest_of(job.params.model_dump(mode="json"), job.train.sha256, _digests(taught))
     work = layout.work(*cell.path.parts, f"seed-{seed}-{key}")
     if (work / "record.json").exists():
         return work
@@ -98,11 +98,11 @@ def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Pa
     }
     with tracker.run(f"{cell} seed {seed}", {**asdict(cell), "seed": seed, **job.params.model_dump()}, tags) as run:
         run.dataset(job.train.images, job.train.labels, name=cell.dataset, digest=job.train_md5)
-        _make(layout, job, seed, teacher, work, run)
+        _make(layout, job, seed, taught, work, run)
     return work
 
 
-def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Path, run: Run) -> None:
+def _make(layout: Layout, job: Order, seed: int, taught: Mapping[str, Path], work: Path, run: Run) -> None:
     log = RunLog(
         f"{job.cell} seed {seed}",
         checkpoint=work / "checkpoint.npz",
@@ -111,9 +111,8 @@ def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Pat
         show=True,
     )
     make = partial(job.method.condense, job.train, images_per_class=job.cell.images_per_class, params=job.params)
-    asked = {} if teacher is None else {"teacher": teacher}
     with Meter() as meter:
-        made: CondensedDataset = make(seed=seed, log=log, **asked)
+        made: CondensedDataset = make(seed=seed, log=log, **taught)
     made.save(work / "set.npz")
     write_grid(made, work / "set.png")
     write_text(work / "curves.csv", _curves(seed, log.history))
@@ -130,24 +129,38 @@ def _make(layout: Layout, job: Order, seed: int, teacher: Path | None, work: Pat
     run.tags({"condensed_sha256": digest})
     run.metrics(0, {f"condense_{name}": value for name, value in cost.model_dump().items()})
     record = CondensedSeed(
-        seed=seed, sha256=digest, cost=cost, teacher_seconds=_teacher_seconds(layout, job.cell, seed, teacher)
+        seed=seed, sha256=digest, cost=cost, teacher_seconds=_taught_seconds(layout, job.cell, seed, taught)
     )
     write_json(work / "record.json", record.model_dump(mode="json"))
 
 
-def _teacher_digest(teacher: Path | None) -> str:
-    if teacher is None:
-        return ""
-    if not (teacher / "features.npz").exists():
-        raise InputError(f"{teacher} holds no teacher; run `condense teach` first")
-    return file_digest(teacher / "features.npz")
+TAUGHT = {"teacher": "features.npz", "trajectories": "facts.json"}
+"""What ``teach`` makes, by the name of a method's argument, and the file whose digest stands for it."""
 
 
-def _teacher_seconds(layout: Layout, cell: Cell, seed: int, teacher: Path | None) -> float:
-    if teacher is None:
+def _taught(layout: Layout, cell: Cell, seed: int) -> dict[str, Path]:
+    """The folders of what the method asks for."""
+    asked, dataset = registry.entry(cell.method), cell.dataset
+    folders = {"teacher": layout.teacher(dataset, seed), "trajectories": layout.trajectories(dataset, seed)}
+    found = {name: folder for name, folder in folders.items() if getattr(asked, name)}
+    for name, folder in found.items():
+        if not (folder / TAUGHT[name]).exists():
+            option = f" --method {cell.method}" if name == "trajectories" else ""
+            raise InputError(f"{folder} holds no {name}; run `condense teach --dataset {dataset}{option}` first")
+    return found
+
+
+def _digests(taught: Mapping[str, Path]) -> list[str]:
+    return [file_digest(folder / TAUGHT[name]) for name, folder in taught.items()]
+
+
+def _taught_seconds(layout: Layout, cell: Cell, seed: int, taught: Mapping[str, Path]) -> float:
+    """What the teaching took of which the method makes use."""
+    if not taught:
         return 0.0
-    taught = TaughtSeeds.model_validate(read_json(layout.teacher_metrics(cell.dataset)))
-    return taught.seconds[str(seed)]
+    told = TaughtSeeds.model_validate(read_json(layout.teacher_metrics(cell.dataset)))
+    seconds = {"teacher": told.seconds, "trajectories": told.trajectory_seconds}
+    return sum(seconds[name][str(seed)] for name in taught)
 
 
 def _curves(seed: int, history: Sequence[Mapping[str, float]]) -> str:

@@ -52,6 +52,10 @@ class Layout:
         folder = self.root / "models" / dataset
         return folder if seed is None else folder / f"seed-{seed}"
 
+    def trajectories(self, dataset: str, seed: int) -> Path:
+        """The folder of the expert trajectories that belong to a seed, within that of its teacher."""
+        return self.teacher(dataset, seed) / "trajectories"
+
     def condensed(self, cell: Cell) -> Path:
         """The folder of a cell's ``seed-<s>.npz`` and ``seed-<s>.png``."""
         return self.root / "data" / "condensed" / cell.path

@@ -56,11 +56,17 @@ def data_steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: s
         todo.append(["fetch", "--dataset", source])
     if not _prepared(layout, tree, cell.dataset):
         todo.append(["prepare", *data])
-    if registry.entry(cell.method).teacher and not all(
-        (layout.teacher(cell.dataset, seed) / "features.npz").exists() for seed in seeds(tree)
-    ):
-        todo.append(["teach", *data])
-    return todo
+    return todo + _teaching(layout, tree, cell)
+
+
+def _teaching(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> list[list[str]]:
+    """The command that makes the networks that the method asks for, where they are not there."""
+    asked, dataset = registry.entry(cell.method), cell.dataset
+    files = [layout.teacher(dataset, seed) / "features.npz" for seed in seeds(tree)] if asked.teacher else []
+    files += [layout.trajectories(dataset, seed) / "facts.json" for seed in seeds(tree)] if asked.trajectories else []
+    if all(file.exists() for file in files):
+        return []
+    return [["teach", "--dataset", dataset, *(["--method", cell.method] if asked.trajectories else [])]]
 
 
 def _prepared(layout: Layout, tree: Mapping[str, Any], dataset: str) -> bool:
