@@ -19,6 +19,7 @@ RANK = {
     "registry": 2,
     "tracking": 2,
     "reporting": 2,
+    "tuning": 2,
     "stages": 3,
     "api": 3,
     "cli": 4,
@@ -31,7 +32,7 @@ OUTSIDE = {
     "tensorflow": {"tfkeras/"},
     "keras": {"tfkeras/"},
     "mlflow": {"tracking.py"},
-    "optuna": {"stages/tune.py"},
+    "optuna": {"tuning/"},
     "matplotlib": {"reporting/"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}

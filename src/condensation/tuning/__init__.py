@@ -1,0 +1,1 @@
+"""Searches of parameters: the only room that imports Optuna."""
