@@ -7,7 +7,7 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 PYTEST := $(BIN)/pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock init repro ui report lint format test test-core test-pipeline test-pytorch test-tfkeras clean
+.PHONY: help venv lock init repro tune dashboard ui report lint format test test-core test-pipeline test-pytorch test-tfkeras clean
 
 help: ## list every target
 	@grep -hE '^[a-zA-Z_.-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,15 @@ repro: .venv/.installed mlflow.db ## everything: data, methods, judge, report (w
 report: .venv/.installed ## build the comparison from the metrics files and print it
 	$(BIN)/condense report
 	@$(BIN)/condense comparison
+
+tune: .venv/.installed mlflow.db ## search the parameters of `tuning.default` on validation images, then report
+	$(BIN)/dvc repro tuning/dvc.yaml
+	$(BIN)/condense report
+
+dashboard: .venv/.installed ## the studies of all searches on http://127.0.0.1:8080
+	@test -x $(BIN)/optuna-dashboard || { echo "optuna-dashboard is not installed; $(BIN)/pip install '.[tune]'" >&2; exit 2; }
+	@test -e optuna.journal || { echo "there is no optuna.journal yet; make tune" >&2; exit 2; }
+	$(BIN)/optuna-dashboard optuna.journal --host 127.0.0.1 --port 8080
 
 ui: mlflow.db ## the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db --default-artifact-root mlartifacts --host 127.0.0.1 --port 5000
@@ -65,6 +74,6 @@ clean: ## remove what can be made again: checkpoints, single runs and caches of 
 
 lock: ## write requirements.lock anew from pyproject.toml (names and versions only)
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet --upgrade setuptools '.[dev]'
+	.venv-lock/bin/pip install --quiet --upgrade setuptools '.[dev,tune]'
 	.venv-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude condensation > requirements.lock
 	rm -rf .venv-lock

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -213,6 +214,67 @@ def study(
     given: dict[str, list[Any]] = {"datasets": dataset or [], "methods": method or []}
     given["images_per_class"] = images_per_class or []
     study(Layout(root or Path("runs", name)), parameters(ctx, params), name, given)
+
+
+@app.command(context_settings=OPEN)
+def tune(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Option("--dataset", help="a data set's name, or the path of your own")] = "",
+    method: Annotated[str, typer.Option("--method", help="a method with axes in `tuning` of params.yaml")] = "",
+    images_per_class: Annotated[
+        int | None, typer.Option(parser=whole_number, help="condensed images of each class")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(parser=whole_number, help="of the whole study")] = None,
+    storage: Annotated[str, typer.Option(help="journal, or postgresql://user:password@host/database")] = "journal",
+    restart: Annotated[bool, typer.Option("--restart", help="throw away a study that was begun otherwise")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="write the best values into params.yaml, after asking")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    proxy: Annotated[Path | None, typer.Option(help="search a network's parameters on this condensed set")] = None,
+    check: Annotated[bool, typer.Option("--check", help="with --proxy: compare with the whole training set")] = False,
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Search a method's parameters, or with --proxy a network's, on validation images; several may run at a time."""
+    from condensation.stages.apply import apply as write
+    from condensation.stages.proxy import tune_proxy
+    from condensation.stages.tune import Order, told, tune
+    from condensation.tracking import tracker
+
+    source, cell = searched(dataset, method, images_per_class, proxy)
+    if check and proxy is None:
+        raise InputError("--check needs --proxy; it compares configurations of a network")
+    if apply and proxy is not None:
+        raise InputError("--apply writes a method's values; with --proxy there are none")
+    layout, order, tree = Layout(root), Order(storage, trials, restart), parameters(ctx, params, method or None)
+    if proxy is not None:
+        print(told(tune_proxy(layout, tree, proxy, order, checked=check, tracker=tracker(HERE))))
+        return
+    found = tune(layout, tree, cell, order, source=source, tracker=tracker(HERE))
+    print(told(found))
+    if apply:
+        write(params, method, found.best, cell.dataset, partial(agreed, yes))
+
+
+def searched(dataset: str, method: str, images_per_class: int | None, proxy: Path | None) -> tuple[str, Cell]:
+    """The data set as a person named it, and the cell: named by options, or all by the file of --proxy."""
+    from condensation.data.sources import dataset_name
+
+    given = {"--dataset": dataset, "--method": method, "--images-per-class": images_per_class}
+    if proxy is not None:
+        if named := [name for name, value in given.items() if value]:
+            raise InputError(f"--proxy names a set, which says what it is of; leave out {' and '.join(named)}")
+        return "", Cell("", "", 0)
+    if absent := [name for name, value in given.items() if value in ("", None)]:
+        raise InputError(f"{' and '.join(absent)} must be given, or --proxy with the file of a condensed set")
+    return dataset, Cell(dataset_name(dataset), method, images_per_class or 0)
+
+
+def agreed(yes: bool, difference: str) -> bool:
+    """Show what would be written; whether a person says yes, or said so before."""
+    print(difference)
+    return yes or typer.confirm("Write it?")
 
 
 @app.command()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,11 +16,14 @@ import numpy as np
 import psutil
 
 EXPERIMENT = "condensation"
+PARENT = "mlflow.parentRunId"
 SOURCES = ("src", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")  # an edit here makes a run dirty
 
 
 class Run(Protocol):
-    """One tracked run."""
+    """One tracked run; its id is empty when nothing is kept."""
+
+    id: str
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Values of one step."""
@@ -45,9 +48,23 @@ class Tracker(Protocol):
     def judged(self, digest: str, values: Mapping[str, float]) -> None:
         """Add final metrics to the newest run that made the set with this sha256, if it is here."""
 
+    def parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        """The run with these tags, begun where there is none, which holds others and goes on in this process; its id.
+
+        Those that it holds carry the id as the tag ``PARENT``.
+        """
+
+    def keep(self, run_id: str, folder: str, files: Sequence[Path]) -> None:
+        """Keep files with a run, in a folder of its artifacts."""
+
+    def end(self, run_id: str, status: str, tags: Mapping[str, str]) -> None:
+        """End a run from outside, if it is here: FINISHED, FAILED or KILLED; tags are added."""
+
 
 class NullRun:
     """Keeps nothing."""
+
+    id = ""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Nothing."""
@@ -73,6 +90,16 @@ class NullTracker:
     def judged(self, digest: str, values: Mapping[str, float]) -> None:
         """Nothing."""
 
+    def parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        """No run."""
+        return ""
+
+    def keep(self, run_id: str, folder: str, files: Sequence[Path]) -> None:
+        """Nothing."""
+
+    def end(self, run_id: str, status: str, tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
 
 def tracker(root: Path) -> Tracker:
     """MLflow in ``root``, or the null object where ``CONDENSATION_TRACKING`` is ``off``."""
@@ -83,7 +110,7 @@ class MlflowRun:
     """A run in MLflow; metrics are sent in batches, so that a fast loop does not wait for the database."""
 
     def __init__(self, client: Any, run_id: str) -> None:
-        self._client, self._id = client, run_id
+        self._client, self.id = client, run_id
         self._waiting: list[Any] = []
         self._sent = time.monotonic()
 
@@ -99,12 +126,12 @@ class MlflowRun:
     def flush(self) -> None:
         """Send what waits."""
         for start in range(0, len(self._waiting), 900):
-            self._client.log_batch(self._id, metrics=self._waiting[start : start + 900])
+            self._client.log_batch(self.id, metrics=self._waiting[start : start + 900])
         self._waiting, self._sent = [], time.monotonic()
 
     def artifact(self, path: Path) -> None:
         """Keep a file with the run."""
-        self._client.log_artifact(self._id, str(path))
+        self._client.log_artifact(self.id, str(path))
 
     def dataset(self, images: np.ndarray, labels: np.ndarray, *, name: str, digest: str) -> None:
         """Fill the data set tab with the file's own md5 (MLflow's digest sees 10,000 numbers only)."""
@@ -118,7 +145,7 @@ class MlflowRun:
     def tags(self, values: Mapping[str, str]) -> None:
         """Add tags."""
         for name, value in values.items():
-            self._client.set_tag(self._id, name, value)
+            self._client.set_tag(self.id, name, value)
 
 
 class MlflowTracker:
@@ -159,7 +186,7 @@ class MlflowTracker:
 
         mlflow.set_system_metrics_sampling_interval(1)
         mlflow.set_system_metrics_samples_before_logging(1)
-        everything = {**tags, **_origin(self._home), "process": str(os.getpid()), "host": socket.gethostname()}
+        everything = {**tags, **_origin(self._home), **_process()}
         active = mlflow.start_run(
             experiment_id=self.experiment, run_name=name, tags=everything, log_system_metrics=True
         )
@@ -182,6 +209,41 @@ class MlflowTracker:
             for name, value in values.items():
                 if run.data.metrics.get(name) != value:
                     self._client.log_metric(run.info.run_id, name, value)
+
+    def parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        """The run with these tags, begun where there is none; its id."""
+        spoken = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+        found = self._client.search_runs([self.experiment], spoken, max_results=1)
+        run_id: str = found[0].info.run_id if found else self._begin(name, params, tags)
+        self._client.update_run(run_id, status="RUNNING")
+        for key, value in _process().items():
+            self._client.set_tag(run_id, key, value)
+        return run_id
+
+    def _begin(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        everything = {**tags, **_origin(self._home)}
+        run_id: str = self._client.create_run(self.experiment, tags=everything, run_name=name).info.run_id
+        for key, value in _flat(params).items():
+            self._client.log_param(run_id, key, value)
+        return run_id
+
+    def keep(self, run_id: str, folder: str, files: Sequence[Path]) -> None:
+        """Keep files with a run, in a folder of its artifacts."""
+        for path in files:
+            self._client.log_artifact(run_id, str(path), folder)
+
+    def end(self, run_id: str, status: str, tags: Mapping[str, str]) -> None:
+        """End a run from outside, if it is here; tags are added."""
+        if not self._client.search_runs([self.experiment], f"attributes.run_id = '{run_id}'"):
+            return
+        for name, value in tags.items():
+            self._client.set_tag(run_id, name, value)
+        self._client.set_terminated(run_id, status)
+
+
+def _process() -> dict[str, str]:
+    """Which process a run belongs to."""
+    return {"process": str(os.getpid()), "host": socket.gethostname()}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+SEARCH = YAML(typ="safe").load(ROOT / "tuning/dvc.yaml")["stages"]["tune"]
 PARAMS = read_params(ROOT / "params.yaml")
 GROUPS = {name: methods for name, methods in PARAMS["pipeline"].items() if name != "judged"}
 # Names, paths of runs and words on the screen; they carry what a stage makes and cannot change it.
@@ -54,6 +55,25 @@ def reached(stage: str) -> set[str]:
 def test_stage_lists_the_code_that_it_reaches(stage: str) -> None:
     assert listed(stage) == sorted(listed(stage)), "keep the list sorted"
     assert set(listed(stage)) == reached(stage)
+
+
+def test_the_search_lists_the_code_that_it_reaches() -> None:
+    default = PARAMS["tuning"]["default"]
+    named = [re.sub(r"\$\{tuning\.default\.(\w+)\}", lambda match: default[match[1]], dep) for dep in SEARCH["deps"]]
+    code = [dep for dep in named if dep.startswith("src/")]
+    assert code == sorted(code), "keep the list sorted"
+    assert set(code) == reach("condensation.stages.tune", METHODS[default["method"]].module) - CARRIERS
+    assert {dep for dep in named if dep not in code} == {
+        f"data/prepared/{default['dataset']}/{split}.npz" for split in ("train", "validation")
+    }
+
+
+def test_plain_repro_does_not_search() -> None:
+    """No stage of the pipeline needs what the search writes, by a path that DVC would know to make."""
+    assert not any("tune" in stage["cmd"] for stage in PIPELINE.values())
+    assert "reports/tuning" in PIPELINE["report"]["deps"]
+    assert not {"outs", "metrics", "plots"} & set(SEARCH)
+    assert (ROOT / "reports/tuning/README.md").exists(), "a dependency must be there"
 
 
 def test_groups_hold_every_judged_method_once() -> None:
@@ -154,4 +174,4 @@ def test_every_protocol_is_sound(name: str) -> None:
 def test_every_section_is_listed_by_a_stage() -> None:
     roots = {name.split(".")[0] for stage in PIPELINE.values() for name in stage.get("params", [])}
     used_by_matrix = set(re.findall(r"\$\{(\w+)", str([stage.get("matrix") for stage in PIPELINE.values()])))
-    assert roots | used_by_matrix == set(PARAMS) - {"studies", "presets"}  # beside the pipeline
+    assert roots | used_by_matrix == set(PARAMS) - {"studies", "presets", "tuning"}  # beside the pipeline

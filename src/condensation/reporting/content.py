@@ -34,6 +34,7 @@ class Content:
     results: Sequence[Table]
     other_judges: Sequence[Table]
     studies: Sequence[Table]
+    searches: Sequence[Table]
     loads: Sequence[Table]
     drawings: Sequence[Drawing]
     pictures: Sequence[Picture]
@@ -48,6 +49,7 @@ def gather(
     expected: Sequence[Key],
     drawings: Sequence[Drawing],
     pictures: Sequence[Picture],
+    searches: Sequence[Table] = (),
 ) -> Content:
     """The content of a comparison whose headline judge is that of ``results``."""
     notes = Footnotes()
@@ -58,6 +60,7 @@ def gather(
         results=[results_table(name, results, expected, notes) for name in names],
         other_judges=_other_judges(table, results, notes),
         studies=studies(records),
+        searches=searches,
         loads=[load_table(results, name, expected) for name in names],
         drawings=drawings,
         pictures=pictures,

@@ -47,13 +47,14 @@ def drawings(records: Records, results: Results, curves: Mapping[Key, pd.DataFra
         *_condensing(curves),
         *_classes(records, results),
     ]
-    return [_draw(*plan) for plan in plans]
+    return [draw(*plan) for plan in plans]
 
 
 Plan = tuple[str, str, str, str, Chart]
 
 
-def _draw(name: str, part: str, dataset: str, caption: str, chart: Chart) -> Drawing:
+def draw(name: str, part: str, dataset: str, caption: str, chart: Chart) -> Drawing:
+    """The figure of a plan."""
     paint, height = chart
     light = render(paint, height)
     return Drawing(name, part, dataset, caption, light, darkened(light))

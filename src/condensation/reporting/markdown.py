@@ -8,6 +8,7 @@ from condensation.reporting.headline import Headline
 
 STARS = {"up": " \\*", "down": " \\*", "surely-up": " \\*\\*", "surely-down": " \\*\\*"}
 STUDIES = "Studies"
+SEARCHES = "Searches"
 
 
 def markdown(content: Content) -> str:
@@ -29,6 +30,7 @@ def _lines(content: Content) -> Iterator[str]:
         ("All results", content.results),
         ("Other judges", content.other_judges),
         (STUDIES, content.studies),
+        (SEARCHES, content.searches),
         ("Computational load", content.loads),
     ):
         if tables:

@@ -23,6 +23,7 @@ PARTS = {
     "learning": "Learning curves of the judge",
     "condensing": "Learning curves of the methods",
     "classes": "Accuracy of each class",
+    "searching": "What the searches tried",
 }
 
 

@@ -42,7 +42,7 @@ def read_records(metrics: Path) -> Records:
     """
     judged: dict[tuple[object, ...], JudgedCell] = {}
     for path in sorted((metrics / "evaluate").rglob("*.json")):
-        cell = _whole(_read(path, JudgedCell))
+        cell = _whole(read_record(path, JudgedCell))
         folders = (cell.dataset,) if cell.method == WHOLE else (cell.dataset, folder_name(cell.method, cell.variant))
         _check_folder(path, metrics / "evaluate", folders)
         _check_judgements(path, cell)
@@ -53,7 +53,7 @@ def read_records(metrics: Path) -> Records:
         judged[identity] = cell
     condensed: dict[Key, CondensedCell] = {}
     for path in sorted((metrics / "condense").rglob("*.json")):
-        made = _read(path, CondensedCell)
+        made = read_record(path, CondensedCell)
         _check_folder(path, metrics / "condense", (made.dataset, folder_name(made.method, made.variant)))
         if not made.variant:
             condensed[made.dataset, made.method, made.images_per_class] = made
@@ -68,7 +68,8 @@ def _order(cell: JudgedCell) -> tuple[object, ...]:
     return dataset_order(cell.dataset), size, method_order(cell.method), names
 
 
-def _read(path: Path, model: type[RecordT]) -> RecordT:
+def read_record(path: Path, model: type[RecordT]) -> RecordT:
+    """A record's file; InputError naming the file, and the field, when it is anything else."""
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:

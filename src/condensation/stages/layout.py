@@ -81,6 +81,15 @@ class Layout:
         """The CSV of a cell's metrics by step."""
         return (self.root / "reports" / "curves" / cell.path).with_suffix(".csv")
 
+    @property
+    def journal(self) -> Path:
+        """The studies of all searches on one machine, beside the tracking database."""
+        return self.root / "optuna.journal"
+
+    def tuned(self, name: str) -> Path:
+        """What a search found; its figures lie beside it."""
+        return self.root / "reports" / "tuning" / f"{name}.json"
+
     def work(self, *parts: str) -> Path:
         """Checkpoints and finished seeds of a cell that is not finished; outside DVC's outputs, which it deletes."""
         return self.root.joinpath(".condense", "work", *parts)

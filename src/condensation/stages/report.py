@@ -12,6 +12,7 @@ from rich.table import Table
 from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_text
 from condensation.core.params import at, check
+from condensation.reporting import tuning
 from condensation.reporting.content import gather
 from condensation.reporting.curves import read_curves
 from condensation.reporting.display import WHOLE, dataset_name, duration, interval, known, method_name, percent, signed
@@ -30,18 +31,21 @@ def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
     """Write ``reports/comparison.{csv,md,html}`` and ``reports/figures/*.png`` under ``root``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
-    Reads only ``reports/metrics``, ``reports/curves`` and the grids under ``data/condensed``. Equal input gives equal
-    bytes: there is no clock in it. ``tracker`` is told the accuracies, for the runs that made the sets.
+    Reads only ``reports/metrics``, ``reports/curves``, ``reports/tuning`` and the grids under ``data/condensed``. Equal
+    input gives equal bytes: there is no clock in it. ``tracker`` is told the accuracies, for the runs
+    that made the sets.
     Raises InputError naming the file that cannot be used.
     """
     reports = root / "reports"
     records = read_records(reports / "metrics")
     table = comparison(records)
     results = Results(table, headline_judge(table))
+    searches = tuning.read_tuned(reports / "tuning")
     drawn = drawings(records, results, read_curves(reports / "curves"))
+    drawn += [drawing for search in searches for drawing in tuning.drawings(search)]
     frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
     shown = pictures(root / "data" / "condensed", frame, _classes(records))
-    content = gather(records, table, results, expected, drawn, shown)
+    content = gather(records, table, results, expected, drawn, shown, tuning.tables(searches))
     texts = {"csv": csv(table), "md": markdown(content), "html": html(content)}
     for drawing in drawn:
         write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)

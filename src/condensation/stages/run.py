@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -75,11 +76,14 @@ def _prepared(layout: Layout, tree: Mapping[str, Any], dataset: str) -> bool:
     return facts.exists() and read_json(facts)["params"] == wanted
 
 
-def step(layout: Layout, command: str, *words: str) -> None:
-    """Run one stage; its own message has said what went wrong, so only its exit status is passed on."""
+def step(layout: Layout, command: str, *words: str, params: Path | None = None) -> None:
+    """Run one stage; its own message has said what went wrong, so only its exit status is passed on.
+
+    params: the parameters' file where it is not the root's own.
+    """
     options = ["--root", str(layout.root)]
     if command != "comparison":
-        options += ["--params", str(layout.root / "params.yaml")]
+        options += ["--params", str(params or layout.root / "params.yaml")]
     done = subprocess.run([sys.executable, "-m", "condensation", command, *words, *options], check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -93,12 +94,10 @@ class Study:
         """How many trials may still begin: new ones, and those that wait once more for a process that died."""
         return max(self.params.trials - len(self._counted()), 0) + len(self._numbered(TrialState.WAITING))
 
-    def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """A value that the study keeps, made by the first process that asks for it."""
-        with self.storage.turn():
-            if key not in self.study.user_attrs:
-                self.study.set_user_attr(key, make())
-            return self.study.user_attrs[key]
+    @property
+    def began(self) -> str:
+        """When it was begun: tells it from a study of its name that was thrown away."""
+        return str(self.study.user_attrs["began"])
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value with the study."""
@@ -259,6 +258,7 @@ def _settle(study: optuna.Study, settings: Mapping[str, Any], own: Values | None
     if "settings" not in study.user_attrs:
         if own is not None:
             study.enqueue_trial(own)
+        study.set_user_attr("began", datetime.now(UTC).isoformat())
         study.set_user_attr("settings", dict(settings))
     elif other := _other(study, settings):
         raise InputError(
