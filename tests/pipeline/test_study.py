@@ -28,7 +28,7 @@ def test_the_difference_is_paired_by_seed() -> None:
     (table,) = studies(found)
     assert table.name == "Digits, 10 per class, hard labels, protocol standard, network convnet"
     first, second = table.rows
-    assert [cell.text for cell in first] == ["MPS2U", "as it is", "75.3", "baseline"]
+    assert [cell.text for cell in first] == ["MPS2U", "as it is", "75.3", "baseline", "not recorded"]
     pairs = [66 - 71, 70 - 75, 77 - 80]
     half = stats.t.ppf(0.975, 2) * stats.sem(pairs)
     mean = sum(pairs) / 3
@@ -39,7 +39,9 @@ def test_the_difference_is_paired_by_seed() -> None:
 
 def test_a_variant_whose_method_was_not_judged_says_so() -> None:
     (table,) = studies(Records((), {}, (OFF,)))
-    assert [[cell.text for cell in row] for row in table.rows] == [["MPS2U", "agent-off", "71.0", "method not judged"]]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["MPS2U", "agent-off", "71.0", "method not judged", "not recorded"]
+    ]
 
 
 def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
@@ -58,6 +60,10 @@ def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
     assert [cell.method for cell in found.judged] == ["random", "mps2u"]
     assert [cell.variant for cell in found.variants] == ["agent-off"]
     assert found.condensed["digits", "mps2u", 10].variant == ""
+    assert found.making(OWN) == made("mps2u")
+    assert found.making(OFF) == variant
+    ((_, off),) = (table.rows for table in studies(found))
+    assert off[4].number == 20.0, "the mean of 10, 30 and 20 seconds"
     page = report(tmp_path, [], NullTracker())
     assert "## Studies" in page.with_suffix(".md").read_text()
     assert "agent-off" in page.read_text()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,16 +22,23 @@ RecordT = TypeVar("RecordT", bound=Record)
 class Records:
     """Everything that was measured: judged cells in reading order, condensed cells by their key.
 
-    variants: methods judged with other parameters than their own.
+    variants: methods judged with other parameters than their own. condensed_variants: as ``condensed``, of the
+    variants, whose method goes by its folder's name.
     """
 
     judged: tuple[JudgedCell, ...]
     condensed: Mapping[Key, CondensedCell]
     variants: tuple[JudgedCell, ...] = ()
+    condensed_variants: Mapping[Key, CondensedCell] = field(default_factory=dict)
 
     def judged_keys(self) -> set[Key]:
         """The cells that have an accuracy; whole training sets are not among them."""
         return {(c.dataset, c.method, c.images_per_class) for c in self.judged if c.images_per_class is not None}
+
+    def making(self, cell: JudgedCell) -> CondensedCell | None:
+        """What making the sets of a judged cell took, where that is recorded."""
+        made = self.condensed_variants if cell.variant else self.condensed
+        return made.get((cell.dataset, folder_name(cell.method, cell.variant), cell.images_per_class or 0))
 
 
 def read_records(metrics: Path) -> Records:
@@ -52,14 +59,15 @@ def read_records(metrics: Path) -> Records:
             raise InputError(f"{path} tells {identity} a second time; each result lies in one file")
         judged[identity] = cell
     condensed: dict[Key, CondensedCell] = {}
+    condensed_variants: dict[Key, CondensedCell] = {}
     for path in sorted((metrics / "condense").rglob("*.json")):
         made = read_record(path, CondensedCell)
-        _check_folder(path, metrics / "condense", (made.dataset, folder_name(made.method, made.variant)))
-        if not made.variant:
-            condensed[made.dataset, made.method, made.images_per_class] = made
+        folder = folder_name(made.method, made.variant)
+        _check_folder(path, metrics / "condense", (made.dataset, folder))
+        (condensed_variants if made.variant else condensed)[made.dataset, folder, made.images_per_class] = made
     cells = sorted(judged.values(), key=_order)
     own, variants = ([c for c in cells if bool(c.variant) is varied] for varied in (False, True))
-    return Records(tuple(own), condensed, tuple(variants))
+    return Records(tuple(own), condensed, tuple(variants), condensed_variants)
 
 
 def _order(cell: JudgedCell) -> tuple[object, ...]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from condensation.core.results import JudgedCell
+from condensation.core.results import CondensedCell, JudgedCell
 from condensation.reporting.cells import Cell, Table, head, missing, nothing
 from condensation.reporting.display import (
     dataset_name,
+    duration,
     interval,
     method_name,
     percent,
@@ -14,6 +15,7 @@ from condensation.reporting.display import (
     size_name,
 )
 from condensation.reporting.records import Records
+from condensation.reporting.table import cost_columns
 
 Square = tuple[str, int | None, str, str]
 Judged = dict[str, JudgedCell]
@@ -24,7 +26,7 @@ def studies(records: Records) -> list[Table]:
     """A table for each data set, size, kind of labels and protocol under which variants were judged.
 
     Each method as it is, where it was judged, then its variants. Under one network with the difference from the
-    method's own, paired by the sets' seeds; under several, a column for each and their mean.
+    method's own, paired by the sets' seeds, and what a set took; under several, a column for each and their mean.
     """
     squares = list(dict.fromkeys(map(_square, records.variants)))
     return [_table(square, records) for square in squares]
@@ -49,9 +51,12 @@ def _table(square: Square, records: Records) -> Table:
         lines = [(*_names(*key), *_across(cells, networks)) for key, cells in rows.items()]
         return Table(columns, tuple(lines), f"{name}, by the network that judges")
     (network,) = networks
-    columns = ("Method", "Variant", "Accuracy in %", "Difference from the method's own")
+    columns = ("Method", "Variant", "Accuracy in %", "Difference from the method's own", "Time per set")
     single = {key: cells[network] for key, cells in rows.items() if network in cells}
-    lines = [(*_names(*key), *_beside(cell, single.get((cell.method, "")))) for key, cell in single.items()]
+    lines = [
+        (*_names(*key), *_beside(cell, single.get((cell.method, ""))), _time(cell, records.making(cell)))
+        for key, cell in single.items()
+    ]
     return Table(columns, tuple(lines), f"{name}, network {network}")
 
 
@@ -77,6 +82,11 @@ def _accuracy(cell: JudgedCell) -> Cell:
     if spread.ci_low is None or spread.ci_high is None:
         return Cell(percent(spread.mean), spread.mean, f"no interval; {n}")
     return Cell(percent(spread.mean), spread.mean, f"{interval(spread.ci_low, spread.ci_high)}; {n}")
+
+
+def _time(cell: JudgedCell, made: CondensedCell | None) -> Cell:
+    seconds = cost_columns(cell, made).get("condense_seconds")
+    return nothing("not recorded") if seconds is None else Cell(duration(seconds), seconds)
 
 
 def _difference(cell: JudgedCell, own: JudgedCell | None) -> Cell:

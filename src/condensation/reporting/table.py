@@ -31,10 +31,9 @@ def comparison(records: Records) -> pd.DataFrame:
     wholes = [cell for cell in records.judged if cell.method == WHOLE]
     rows = []
     for cell in records.judged:
-        key = (cell.dataset, cell.method, cell.images_per_class or 0)
         identity = {name: getattr(cell, name) for name in IDENTITY}
         gain = gain_columns(cell, randoms.get(_judge_key(cell)))
-        costs = cost_columns(cell, records.condensed.get(key))
+        costs = cost_columns(cell, records.making(cell))
         rows.append({**identity, **accuracy_columns(cell), **gain, **costs, "share_of_whole": _share(cell, wholes)})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["gain_p_holm"] = holm(table["gain_p"].to_numpy(np.float64))

@@ -58,7 +58,7 @@ def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
 def _tell(records: Records, tracker: Tracker) -> None:
     """Each set's mean accuracy to the run that made it."""
     for cell in records.judged:
-        made = records.condensed.get((cell.dataset, cell.method, cell.images_per_class or 0))
+        made = records.making(cell)
         means = cell.set_means()
         for one in made.seeds if made else []:
             if one.seed in means:
