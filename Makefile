@@ -7,7 +7,7 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 PYTEST := $(BIN)/pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock init repro tune dashboard ui report lint format test test-core test-pipeline test-pytorch test-tfkeras clean
+.PHONY: help venv lock init repro tune dashboard ui report lint format test test-core test-pipeline test-pytorch test-tfkeras test-parity clean
 
 help: ## list every target
 	@grep -hE '^[a-zA-Z_.-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,7 +51,7 @@ lint: .venv/.installed ## ruff, mypy and the rules of who may import whom
 	$(BIN)/mypy
 	$(PYTEST) tests/pipeline/test_imports.py -k "not loads_only"
 
-test: test-core test-pipeline test-pytorch test-tfkeras ## all tests, one process for each framework
+test: test-core test-pipeline test-pytorch test-tfkeras test-parity ## all tests, one process for each framework
 
 test-core: .venv/.installed ## tests of core, data and selection
 	$(PYTEST) tests/core
@@ -64,6 +64,9 @@ test-pytorch: .venv/.installed ## tests of everything in PyTorch
 
 test-tfkeras: .venv/.installed ## tests of everything in TensorFlow
 	$(PYTEST) tests/tfkeras
+
+test-parity: .venv/.installed ## tests that both frameworks compute the same
+	$(PYTEST) tests/parity
 
 format: .venv/.installed ## let ruff put the code in order
 	$(BIN)/ruff check --fix .

@@ -82,12 +82,13 @@ def toy(shape: tuple[int, int, int] = (8, 8, 1), counts: tuple[int, ...] = (14, 
 
 
 def teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
-    """A stand-in for what ``teach`` writes: the features of a random projection that belongs to the seed."""
+    """A stand-in for what ``teach`` writes: features and logits of random projections that belong to the seed."""
     rng = generator(seed, "teacher")
     flat = train.pixels().reshape(len(train), -1)
     features = np.maximum(flat @ rng.normal(size=(flat.shape[1], 16)), 0).astype(np.float16)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "features.npz").write_bytes(npz_bytes({"features": features}))
+    logits = (features @ rng.normal(size=(16, train.classes))).astype(np.float16)
+    (folder / "features.npz").write_bytes(npz_bytes({"features": features, "logits": logits}))
     return folder
 
 

@@ -137,21 +137,27 @@ def evaluate(
         int | None, typer.Option(parser=whole_number, help="condensed images of each class")
     ] = None,
     variant: Variant = "",
-    judge_network: Annotated[str, typer.Option(help="judge by this network, not the protocol's; kept apart")] = "",
+    judge: Annotated[str, typer.Option(help="judge under this protocol of params.yaml: paper, keras")] = "",
+    judge_network: Annotated[str, typer.Option(help="judge by this network, not the protocol's")] = "",
+    condition: Annotated[str, typer.Option(help="judge under this change of the protocol: no_augmentation")] = "",
+    hard_labels: Annotated[bool, typer.Option("--hard-labels", help="judge a set by its hard labels")] = False,
     params: ParamsFile = DEFAULT,
     root: Root = HERE,
 ) -> None:
-    """Judge condensed sets, or the whole training set: fresh networks, scored on test data."""
-    from condensation.stages.evaluate import evaluate, evaluate_whole
+    """Judge condensed sets, or the whole training set: fresh networks, scored on test data.
+
+    What is judged otherwise than as params.yaml says is kept apart, and shown in columns of its own.
+    """
+    from condensation.stages.evaluate import Way, evaluate, evaluate_whole
 
     tree = parameters(ctx, params, method)
-    layout = Layout(root)
+    layout, way = Layout(root), Way(judge, judge_network, condition, hard_labels)
     if method is None:
-        evaluate_whole(layout, tree, dataset)
+        evaluate_whole(layout, tree, dataset, way)
     elif images_per_class is None:
         raise InputError("--images-per-class is missing; with --method it says which sets to judge")
     else:
-        evaluate(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), judge_network)
+        evaluate(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), way)
 
 
 @app.command(context_settings=OPEN)

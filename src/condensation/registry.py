@@ -1,12 +1,13 @@
-"""Tables of strings: which module holds a method; imported on demand, so that two frameworks never meet."""
+"""Tables of strings: which module holds a method or a judge; imported on demand, so that two frameworks never meet."""
 
 from importlib import import_module
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import one_of
+from condensation.core.results import Judgement
 
 
 class Entry(NamedTuple):
@@ -19,6 +20,7 @@ class Entry(NamedTuple):
 
 METHODS = {
     "random": Entry("condensation.selection.random"),
+    "random_soft": Entry("condensation.selection.random_soft", teacher=True),
     "herding": Entry("condensation.selection.herding", teacher=True),
     "k_center": Entry("condensation.selection.k_center", teacher=True),
     "k_means": Entry("condensation.selection.k_means", teacher=True),
@@ -63,10 +65,13 @@ def entry(method: str) -> Entry:
     return METHODS[method]
 
 
+LIBRARIES = {"pytorch": ["torch"], "tfkeras": ["tensorflow-cpu", "keras"], "selection": ["scikit-learn"]}
+"""The distributions whose versions decide what comes out of a room."""
+
+
 def libraries(method: str) -> list[str]:
     """The distributions whose versions decide what a method makes."""
-    framework = {"pytorch": ["torch"], "tfkeras": ["tensorflow-cpu", "keras"], "selection": ["scikit-learn"]}
-    return ["numpy", *framework[entry(method).module.split(".")[1]]]
+    return ["numpy", *LIBRARIES[entry(method).module.split(".")[1]]]
 
 
 def method_module(method: str) -> Method:
@@ -74,3 +79,45 @@ def method_module(method: str) -> Method:
     module = import_module(entry(method).module)
     assert isinstance(module, Method), f"{module} lacks Params or condense"
     return module
+
+
+JUDGES = {
+    "standard": "condensation.pytorch.judge",
+    "paper": "condensation.pytorch.judge",
+    "keras": "condensation.tfkeras.judge",
+}
+"""The judge of each protocol of params.yaml."""
+
+
+class Judge(Protocol):
+    """The function of a judge.
+
+    ``(images, labels, soft_labels, test, *, mean, std, protocol, set_seed, seeds, log, pictures_per_image) ->
+    list[Judgement]``, as ``pytorch/judge.py`` says.
+    """
+
+    def __call__(self, *args: object, **kwargs: object) -> list[Judgement]:
+        """One judgement for each of ``seeds``."""
+        ...
+
+
+@runtime_checkable
+class JudgeModule(Protocol):
+    """What a judge's module holds; its ``Protocol`` has ``networks``, ``network`` with a ``name``, and its recipe."""
+
+    Protocol: type[Any]
+    judge: Judge
+
+
+def judge_module(protocol: str) -> JudgeModule:
+    """Import the judge of a protocol, and with it the one framework that it needs; InputError for an unknown one."""
+    if protocol not in JUDGES:
+        raise one_of("protocol of the judge", protocol, JUDGES)
+    module = import_module(JUDGES[protocol])
+    assert isinstance(module, JudgeModule), f"{module} lacks Protocol or judge"
+    return module
+
+
+def judge_libraries(protocol: str) -> list[str]:
+    """The distributions whose versions decide what the judge of a protocol finds."""
+    return ["numpy", *LIBRARIES[JUDGES[protocol].split(".")[1]]]

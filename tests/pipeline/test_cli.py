@@ -1,6 +1,7 @@
 """The command line: what is refused, in which words, and with which exit status."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from code_reach import ROOT
 
 from condensation import cli, load
 from condensation.core.condensed import CondensedDataset
-from condensation.core.files import read_json, write_npz
+from condensation.core.files import read_json, read_npz, write_npz
 
 
 class Done(NamedTuple):
@@ -157,6 +158,73 @@ def test_a_set_is_judged_by_other_networks_beside_the_protocols_own(prepared: Pa
     refused = condense(tmp_path, "evaluate", *CELL[1:], "--judge-network", "mlpp")
     assert refused.returncode == 2
     assert "'mlpp'" in refused.stderr
+
+
+def test_a_set_is_judged_in_other_ways_beside_the_protocols_own(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    quick = ["--seeds", "[0]"]
+    for protocol in ("standard", "paper"):
+        for name, value in {"networks": "1", "min_steps": "2", "max_steps": "4", "network": "{width: 4}"}.items():
+            quick += [f"--judge.{protocol}.{name}", value]
+    words = changed(CELL, method="random_soft")[1:]
+    teach = ("--teach.max_steps", "2", "--teach.network", "{width: 4}")
+    assert condense(tmp_path, "teach", "--dataset", "digits", *quick[:2], *teach).returncode == 0
+    assert condense(tmp_path, "condense", *words, *quick).returncode == 0
+    made = tmp_path / "data/condensed/digits/random_soft/ipc-2/seed-0.npz"
+    arrays = read_npz(made)
+    told = json.loads(str(arrays["provenance"][()])) | {"learned": {"step_size": 0.05}}
+    ways = [[], ["--judge", "standard"], ["--judge", "paper"], ["--condition", "no_augmentation"], ["--hard-labels"]]
+    for way in ways:
+        done = condense(tmp_path, "evaluate", *words, *way, *quick)
+        assert done.returncode == 0, done.stderr
+    refused = condense(tmp_path, "evaluate", *words, "--condition", "learned_step_size", *quick)
+    assert refused.returncode == 2
+    assert "random_soft learned none; allowed: sets of trajectory_matching" in refused.stderr
+    write_npz(made, {**arrays, "provenance": np.array(json.dumps(told))})
+    assert condense(tmp_path, "evaluate", *words, "--condition", "learned_step_size", *quick).returncode == 0
+    assert condense(tmp_path, "evaluate", "--dataset", "digits", "--judge", "paper", *quick).returncode == 0
+    folder = tmp_path / "reports/metrics/evaluate/digits"
+    found = {str(path.relative_to(folder)): read_json(path) for path in folder.rglob("*.json")}
+    assert {name: (one["protocol"], one["label_kind"]) for name, one in found.items()} == {
+        "random_soft/ipc-2.json": ("standard", "soft"),
+        "random_soft/ipc-2@paper.json": ("paper", "soft"),
+        "random_soft/ipc-2@no_augmentation.json": ("standard.no_augmentation", "soft"),
+        "random_soft/ipc-2@learned_step_size.json": ("standard.learned_step_size", "soft"),
+        "random_soft/ipc-2@hard_labels.json": ("standard", "hard"),
+        "whole@paper.json": ("paper", "hard"),
+    }
+    curves = [tuple(one["judgements"][0]["curve"]) for one in found.values()]
+    assert len(set(curves)) == len(curves)  # each of them is another training
+    assert condense(tmp_path, "report").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--judge", "papers"), "unknown protocol of the judge 'papers'; allowed: keras, paper, standard"),
+        (("--condition", "dark"), "unknown condition of the judge 'dark'; allowed: learned_step_size, no_augmentation"),
+        (("--hard-labels",), "has hard labels, by which it is judged anyway"),
+    ],
+)
+def test_a_way_to_judge_that_there_is_not_is_refused(
+    prepared: Path, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    assert condense(tmp_path, *CELL, "--seeds", "[0]").returncode == 0
+    done = condense(tmp_path, "evaluate", *CELL[1:], "--seeds", "[0]", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "reports/metrics/evaluate").exists()
+
+
+def test_the_keras_judge_takes_no_other_network_and_no_condition_of_the_others(prepared: Path) -> None:
+    """In a process of its own: this one has PyTorch."""
+    command = [sys.executable, "-m", "condensation", "evaluate", "--dataset", "digits", "--judge", "keras"]
+    options = ["--judge-network", "mlp", "--condition", "no_augmentation"]
+    done = subprocess.run([*command, *options], cwd=prepared, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "judge.keras.augmentation is unknown" in done.stderr
+    assert "judge.keras.network.name is 'mlp'" in done.stderr
 
 
 def test_export_keeps_labels_when_names_do_not_sort(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from code_reach import ROOT, reach
 from contract import toy
 from ruamel.yaml import YAML
 
+from condensation.core.judges import LEARNED_STEP_SIZE, NO_AUGMENTATION
 from condensation.core.params import Section, check, read_params, section, seeds
 from condensation.pytorch.judge import Protocol
 from condensation.pytorch.teacher import TeacherParams
-from condensation.registry import METHODS
+from condensation.registry import JUDGES, METHODS, judge_module
 from condensation.stages import condense, evaluate, report
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
@@ -41,7 +42,8 @@ def listed(stage: str) -> list[str]:
 def reached(stage: str) -> set[str]:
     """The source files that a stage reaches, the method's own file named by the matrix' item."""
     if not stage.startswith("condense-"):
-        files = reach(f"condensation.stages.{stage.removesuffix('-whole')}") - CARRIERS
+        judge = [JUDGES[PARAMS["judge"]["protocol"]]] if stage.startswith("evaluate") else []
+        files = reach(f"condensation.stages.{stage.removesuffix('-whole')}", *judge) - CARRIERS
         return files | DATA_OF_THE_REPORT if stage == "report" else files
     files = reach("condensation.stages.condense")
     for method in GROUPS[stage.removeprefix("condense-")]:
@@ -165,10 +167,21 @@ def test_section_of_its_own_is_listed_and_sound(stage: str, model: type[Section]
     section(PARAMS, stage, model)
 
 
-@pytest.mark.parametrize("name", [key for key, value in PARAMS["judge"].items() if isinstance(value, dict)])
-def test_every_protocol_is_sound(name: str) -> None:
-    values = PARAMS["judge"][name]
-    check({**PARAMS["judge"]["standard"], **values} if name == "whole" else values, Protocol, name)
+def test_every_protocol_is_sound() -> None:
+    named = {key for key, value in PARAMS["judge"].items() if isinstance(value, dict)}
+    assert named - {"whole", "conditions"} == set(JUDGES)
+    for name in sorted(JUDGES):
+        if JUDGES[name].startswith("condensation.pytorch."):  # the other framework's: tests/tfkeras/test_judge.py
+            section(PARAMS, f"judge.{name}", judge_module(name).Protocol)
+            check({**PARAMS["judge"][name], **PARAMS["judge"]["whole"]}, Protocol, "whole")
+
+
+def test_every_condition_is_sound() -> None:
+    conditions = PARAMS["judge"]["conditions"]
+    assert set(conditions) == {NO_AUGMENTATION, LEARNED_STEP_SIZE}
+    assert conditions[LEARNED_STEP_SIZE]["learning_rate"] == evaluate.LEARNED
+    for name, changes in conditions.items():
+        check({**PARAMS["judge"]["standard"], **changes, "learning_rate": 0.1}, Protocol, name)
 
 
 def test_every_section_is_listed_by_a_stage() -> None:

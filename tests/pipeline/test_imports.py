@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from condensation.registry import METHODS
+from condensation.registry import JUDGES, METHODS
 
 SOURCE = Path(__file__).parents[2] / "src" / "condensation"
 RANK = {
@@ -107,15 +107,25 @@ def test_no_file_has_a_name_that_explains_nothing() -> None:
     assert [path for path in FILES if path.stem in FORBIDDEN_NAMES] == []
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_a_method_loads_only_its_framework(method: str) -> None:
-    module = METHODS[method].module
-    foreign = {"pytorch": ["tensorflow", "keras"], "tfkeras": ["torch"], "selection": ["torch", "tensorflow"]}
+FOREIGN = {"pytorch": ["tensorflow", "keras"], "tfkeras": ["torch"], "selection": ["torch", "tensorflow"]}
+
+
+def loads_only_its_framework(stage: str, call: str, module: str) -> None:
+    """Start a process that imports a stage, calls a function of the registry and looks at what got loaded."""
     code = (
-        f"import sys; import condensation.stages.condense; from condensation.registry import method_module; "
-        f"method_module({method!r}); "
-        f"loaded = [name for name in {foreign[module.split('.')[1]]!r} if name in sys.modules]; "
+        f"import sys; import condensation.stages.{stage}; from condensation import registry; registry.{call}; "
+        f"loaded = [name for name in {FOREIGN[module.split('.')[1]]!r} if name in sys.modules]; "
         "sys.exit(f'{loaded} got loaded' if loaded else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_method_loads_only_its_framework(method: str) -> None:
+    loads_only_its_framework("condense", f"method_module({method!r})", METHODS[method].module)
+
+
+@pytest.mark.parametrize("protocol", sorted(JUDGES))
+def test_a_judge_loads_only_its_framework(protocol: str) -> None:
+    loads_only_its_framework("evaluate", f"judge_module({protocol!r})", JUDGES[protocol])

@@ -13,12 +13,17 @@ class Params(Section):
     """No choices."""
 
 
-def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
-    """Draw ``images_per_class`` images of each class without replacement."""
+def draw(train: ImageSet, images_per_class: int, seed: int) -> np.ndarray:
+    """Positions of ``images_per_class`` images of each class, without replacement, int (n,), class after class."""
     rng = generator(seed, "random")
-    chosen = np.concatenate(
+    return np.concatenate(
         [rng.choice(train.indices_of(label), images_per_class, replace=False) for label in range(train.classes)]
     )
+
+
+def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
+    """Draw ``images_per_class`` images of each class without replacement."""
+    chosen = draw(train, images_per_class, seed)
     return CondensedDataset.of_selection(
         train, chosen, method="random", images_per_class=images_per_class, seed=seed, params=params
     )

@@ -4,12 +4,14 @@ import io
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from condensation import registry
+from condensation.core.condensed import CondensedDataset
 from condensation.core.files import read_json, write_text
 from condensation.core.params import at, section, seeds
 from condensation.stages.layout import Cell, Layout
@@ -24,7 +26,9 @@ def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, jud
     """
     at(tree, f"methods.{cell.method}")
     write_text(layout.root / "params.yaml", as_yaml(tree))
-    for words in steps(layout, tree, cell, source=source, judged=judged):
+    for words in [*data_steps(layout, tree, cell, source=source), ["condense", *_square(cell)]]:
+        step(layout, *words)
+    for words in judging_steps(layout, tree, cell) if judged else []:
         step(layout, *words)
 
 
@@ -35,18 +39,24 @@ def as_yaml(tree: Mapping[str, Any]) -> str:
     return buffer.getvalue()
 
 
-def steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, judged: bool) -> list[list[str]]:
-    """The commands, in order, without the options that all share; source: the data set as the person named it."""
-    data = ["--dataset", cell.dataset]
-    square = [*data, "--method", cell.method, "--images-per-class", str(cell.images_per_class)]
-    todo = [*data_steps(layout, tree, cell, source=source), ["condense", *square]]
-    if judged:
-        todo.append(["evaluate", *square])
-        if cell.method != "random":
-            floor = [*data, "--method", "random", "--images-per-class", str(cell.images_per_class)]
-            todo += [["condense", *floor], ["evaluate", *floor]]
-        todo += [["report"], ["comparison"]]
-    return todo
+def _square(cell: Cell) -> list[str]:
+    return ["--dataset", cell.dataset, "--method", cell.method, "--images-per-class", str(cell.images_per_class)]
+
+
+def judging_steps(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> list[list[str]]:
+    """The commands after condensing: judge the sets, and random ones with each kind of labels that they are judged by.
+
+    Sets with soft labels are judged by their hard ones too.
+    """
+    made = CondensedDataset.load(layout.condensed_set(cell, seeds(tree)[0]))
+    todo = [["evaluate", *_square(cell)]]
+    floors = ["random"]
+    if made.soft_labels is not None:
+        todo.append(["evaluate", *_square(cell), "--hard-labels"])
+        floors.append("random_soft")
+    for floor in (replace(cell, method=method) for method in floors if method != cell.method):
+        todo += [*_teaching(layout, tree, floor), ["condense", *_square(floor)], ["evaluate", *_square(floor)]]
+    return [*todo, ["report"], ["comparison"]]
 
 
 def data_steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str) -> list[list[str]]:

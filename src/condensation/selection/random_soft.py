@@ -1,0 +1,57 @@
+"""random_soft: the images that ``random`` draws, labelled by the teacher of their seed: the floor of soft labels.
+
+A teacher's labels alone lift a random selection far (Qin et al., "A label is worth a thousand images in dataset
+distillation", NeurIPS 2024), so a set with soft labels is compared with this one. The temperature is that of
+knowledge distillation (Hinton et al. 2015, section 2).
+"""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+from scipy.special import softmax
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.errors import InputError
+from condensation.core.files import read_npz
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.runlog import RunLog
+from condensation.selection.random import draw
+
+
+class Params(Section):
+    """temperature: what the teacher's logits are divided by; the higher, the softer the labels."""
+
+    temperature: float = Field(gt=0)
+
+
+def soft_labels(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Logits (n, classes) as probabilities under a temperature: float16 (n, 1, classes), one picture per image."""
+    return np.asarray(softmax(logits.astype(np.float32) / temperature, axis=1), np.float16)[:, None]
+
+
+def condense(
+    train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog, teacher: Path
+) -> CondensedDataset:
+    """Draw as ``random`` does and ask the teacher that belongs to ``seed`` for the labels.
+
+    Raises InputError when the teacher was trained on other data than ``train``.
+    """
+    logits = read_npz(teacher / "features.npz")["logits"]
+    if logits.shape != (len(train), train.classes):
+        raise InputError(
+            f"{teacher} holds logits of shape {logits.shape}; "
+            f"{train.dataset} has {len(train)} images of {train.classes} classes"
+        )
+    chosen = draw(train, images_per_class, seed)
+    return CondensedDataset.build(
+        train,
+        train.pixels(chosen),
+        train.labels[chosen],
+        method="random_soft",
+        images_per_class=images_per_class,
+        seed=seed,
+        params=params,
+        soft_labels=soft_labels(logits[chosen], params.temperature),
+    )
