@@ -260,7 +260,7 @@ def test_csv_has_one_row_for_each_result(finished: Path) -> None:
 def test_markdown_equals_csv(finished: Path) -> None:
     text = (finished / "reports/comparison.md").read_text()
     table = pd.read_csv(finished / "reports/comparison.csv")
-    section = text.split("## All results")[1].split("## Computational load")[0]
+    section = text.split("## All results")[1].split("## Scores")[0]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "|" in line]
     told = {cells[0]: cells for cells in lines[2:]}
     assert list(told) == ["Random", "Herding", "MPS2U", "Whole training set"]

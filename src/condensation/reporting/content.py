@@ -7,9 +7,11 @@ import pandas as pd
 
 from condensation.reporting.cells import Footnotes, Table
 from condensation.reporting.details import absent, conditions, datasets, load_table, results_table, unseen
+from condensation.reporting.display import protocol_name
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
 from condensation.reporting.headline import Headline, Results, headlines
+from condensation.reporting.ranked import scores_table
 from condensation.reporting.records import Key, Records
 from condensation.reporting.studies import studies
 
@@ -32,6 +34,7 @@ class Content:
     headlines: Sequence[Headline]
     absent: Sequence[str]
     results: Sequence[Table]
+    scores: Sequence[Table]
     other_judges: Sequence[Table]
     studies: Sequence[Table]
     searches: Sequence[Table]
@@ -58,6 +61,7 @@ def gather(
         headlines=headlines(results, notes) if results.rows or expected else (),
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, expected, notes) for name in names],
+        scores=[found for name in names if (found := scores_table(name, results))],
         other_judges=_other_judges(table, results, notes),
         studies=studies(records),
         searches=searches,
@@ -76,5 +80,9 @@ def _other_judges(table: pd.DataFrame, results: Results, notes: Footnotes) -> li
         theirs = Results(table, judge)
         for name in datasets(pd.DataFrame(theirs.rows), []):
             plain = results_table(name, theirs, [], notes)
-            found.append(Table(plain.columns, plain.rows, f"{plain.name}, protocol {judge[0]}, network {judge[1]}"))
+            found.append(
+                Table(
+                    plain.columns, plain.rows, f"{plain.name}, protocol {protocol_name(judge[0])}, network {judge[1]}"
+                )
+            )
     return found

@@ -1,12 +1,13 @@
 """The tables behind the main one: every result, what it cost, what is missing and under which conditions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
 from condensation.core.results import CondensedCell, JudgedCell
 from condensation.reporting.cells import Cell, Footnotes, Table, head, missing, nothing
 from condensation.reporting.display import (
+    RANDOMS,
     WHOLE,
     dataset_name,
     dataset_order,
@@ -16,6 +17,7 @@ from condensation.reporting.display import (
     memory,
     method_name,
     method_order,
+    protocol_name,
     share,
     signed,
     signed_interval,
@@ -40,7 +42,9 @@ def results_table(dataset: str, results: Results, expected: Sequence[Key], notes
     columns = [title if few else f"{title}, {kind} labels" for kind in kinds for title in titles]
     rows = []
     for method, size in _cells(dataset, results, expected):
-        squares = [square for kind in kinds for square in _scores(results.find(dataset, method, size, kind), kind)]
+        found = {kind: results.find(dataset, method, size, kind) for kind in kinds}
+        lost = _lost(found)
+        squares = [square for kind in kinds for square in _scores(found[kind], lost[kind])]
         paper = published_cell(dataset, method, size or None, notes)
         rows.append((_method(method), _size(size), *squares, paper))
     return Table(("Method", "Images per class", *columns, "Published, hard labels"), tuple(rows), dataset_name(dataset))
@@ -65,9 +69,14 @@ def _size(size: int) -> Cell:
     return Cell(str(size) if size else "all", float(size) if size else 1e9)
 
 
-def _scores(row: Row | None, kind: str) -> tuple[Cell, Cell, Cell]:
+def _lost(found: Mapping[str, Row | None]) -> dict[str, Cell]:
+    """What stands where a kind of labels was not judged: hard ones are missing, unless the method has others."""
+    other = any(found.values())
+    return {kind: missing() if kind == "hard" and not other else nothing("none") for kind in found}
+
+
+def _scores(row: Row | None, lost: Cell) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        lost = missing() if kind == "hard" else nothing("none")
         return lost, lost, lost
     part = Cell(share(row["share_of_whole"]), float(row["share_of_whole"])) if known(row["share_of_whole"]) else None
     return accuracy_cell(row), gain_cell(row), part or missing("whole set not judged")
@@ -75,7 +84,7 @@ def _scores(row: Row | None, kind: str) -> tuple[Cell, Cell, Cell]:
 
 def gain_cell(row: Row) -> Cell:
     """The paired gain over random with its interval, marked when the interval excludes zero or Holm's p is small."""
-    if row["method"] == "random":
+    if row["method"] in RANDOMS.values():
         return nothing("baseline")
     if row["method"] == WHOLE:
         return nothing("does not apply")
@@ -165,10 +174,13 @@ def conditions(records: Records, results: Results, expected: Sequence[Key]) -> l
     per_set = sorted({len(c.judgements) // len(c.set_means()) for c in judged})
     seeds = sorted({j.set_seed for c in judged if c.method != WHOLE for j in c.judgements})
     extra = sorted(records.judged_keys() - set(expected), key=lambda k: (dataset_order(k[0]), k[2], method_order(k[1])))
-    judges = sorted({f"network {c.network} under protocol {c.protocol}" for c in judged})
+    judges = sorted({f"network {c.network} under protocol {protocol_name(c.protocol)}" for c in judged})
     found = [
         ("Judge", "; ".join(judges) or "none"),
-        ("Whole training set", ", ".join(f"{dataset_name(d)} under protocol {p}" for d, p in wholes) or "not judged"),
+        (
+            "Whole training set",
+            ", ".join(f"{dataset_name(d)} under protocol {protocol_name(p)}" for d, p in wholes) or "not judged",
+        ),
         ("Networks for each set", listed(map(str, per_set))),
         ("Seeds of the sets", listed(map(str, seeds))),
         ("Hardware", "; ".join(sorted({cell.hardware for cell in cells})) or "not recorded"),

@@ -3,7 +3,11 @@
 import math
 from collections.abc import Iterable
 
+from condensation.core.judges import parted
+
 WHOLE = "whole"
+RANDOMS = {"hard": "random", "soft": "random_soft"}
+"""The random selection that a set is compared with, by the kind of its labels."""
 
 DATASETS = {
     "mnist": "MNIST",
@@ -16,6 +20,7 @@ DATASETS = {
 
 METHODS = {
     "random": "Random",
+    "random_soft": "Random, teacher's labels",
     "herding": "Herding",
     "k_center": "k-center",
     "k_means": "k-means",
@@ -30,6 +35,7 @@ METHODS = {
     "dsa": "DSA",
     "distribution_matching": "Distribution matching",
     "trajectory_matching": "Trajectory matching",
+    "kernel_ridge": "Kernel ridge",
     "kip": "KIP",
     "frepo": "FRePo",
     WHOLE: "Whole training set",
@@ -85,6 +91,27 @@ def interval(low: float, high: float) -> str:
 def signed_interval(low: float, high: float) -> str:
     """Both ends of an interval of differences."""
     return f"{signed(low)} to {signed(high)}"
+
+
+CONDITIONS = {"no_augmentation": "without augmentation", "learned_step_size": "with the learned step size"}
+
+
+def protocol_name(name: str) -> str:
+    """``standard.no_augmentation`` as ``standard without augmentation``."""
+    protocol, condition = parted(name)
+    return f"{protocol} {CONDITIONS.get(condition, condition.replace('_', ' '))}" if condition else protocol
+
+
+def fraction(value: float) -> str:
+    """``0.26894`` as ``0.269``, with a true minus sign."""
+    return f"{value:.3f}".replace("-", "−")
+
+
+def byte_count(value: float) -> str:
+    """``31360`` as ``30.6 KiB``."""
+    if value < 1024:
+        return f"{value:.0f} B"
+    return f"{value / 1024:.1f} KiB" if value < 1024**2 else f"{value / 1024**2:.1f} MiB"
 
 
 def share(value: float) -> str:

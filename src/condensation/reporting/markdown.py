@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from condensation.reporting.cells import Cell, Table
 from condensation.reporting.content import INTRODUCTION, MARKS, Content
 from condensation.reporting.headline import Headline
+from condensation.reporting.ranked import ABOUT
 
 STARS = {"up": " \\*", "down": " \\*", "surely-up": " \\*\\*", "surely-down": " \\*\\*"}
 STUDIES = "Studies"
 SEARCHES = "Searches"
+SCORES = "Scores"
 
 
 def markdown(content: Content) -> str:
@@ -28,6 +30,7 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("", f"### {headline.title}", "", *_headline(headline))
     for title, tables in (
         ("All results", content.results),
+        (SCORES, content.scores),
         ("Other judges", content.other_judges),
         (STUDIES, content.studies),
         (SEARCHES, content.searches),
@@ -35,6 +38,8 @@ def _lines(content: Content) -> Iterator[str]:
     ):
         if tables:
             yield from ("", f"## {title}")
+        if tables and title == SCORES:
+            yield from ("", ABOUT)
         for table in tables:
             yield from ("", f"### {table.name}", "", *_table(table))
     if content.drawings:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from condensation.reporting.content import INTRODUCTION, MARKS, Content
 from condensation.reporting.display import dataset_name, listed, method_name
 from condensation.reporting.gallery import GAP, Picture
+from condensation.reporting.ranked import ABOUT
 
 TILE = 32
 """CSS pixels of one condensed image on the page, the same for every method and data set."""
@@ -60,6 +61,7 @@ def html(content: Content) -> str:
         content=content,
         introduction=INTRODUCTION,
         marks=MARKS,
+        about_scores=ABOUT,
         parts=[(part, title, [d for d in content.drawings if d.part == part]) for part, title in PARTS.items()],
         shelves=shelves(content.pictures),
         style=Markup(_text("page.css")),

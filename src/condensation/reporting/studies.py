@@ -10,6 +10,7 @@ from condensation.reporting.display import (
     interval,
     method_name,
     percent,
+    protocol_name,
     signed,
     signed_interval,
     size_name,
@@ -45,7 +46,7 @@ def _table(square: Square, records: Records) -> Table:
     for cell in sorted([*own, *variants], key=lambda cell: methods.index(cell.method)):
         rows.setdefault((cell.method, cell.variant), {})[cell.network] = cell
     dataset, size, kind, protocol = square
-    name = f"{dataset_name(dataset)}, {size_name(size)}, {kind} labels, protocol {protocol}"
+    name = f"{dataset_name(dataset)}, {size_name(size)}, {kind} labels, protocol {protocol_name(protocol)}"
     if len(networks) > 1:
         columns = ("Method", "Variant", *(f"{network}, %" for network in networks), "Mean of networks")
         lines = [(*_names(*key), *_across(cells, networks)) for key, cells in rows.items()]

@@ -20,6 +20,7 @@ PAPER, INK, FAINT, LINE = "#ffffff", "#1d2430", "#5b6675", "#dfe4ea"
 # Selections are grey and earth, the MPS family blue to violet, matching methods warm and green; each has its marker.
 _STYLES = {
     "random": ("#8b939e", "o"),
+    "random_soft": ("#8b939e", "p"),
     "herding": ("#a9814f", "s"),
     "k_center": ("#7d8f3c", "D"),
     "k_means": ("#c79a16", "^"),

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from condensation.core.judges import KERAS, parted
 from condensation.core.results import CondensedCell, JudgedCell, Spread
-from condensation.reporting.display import WHOLE
-from condensation.reporting.records import Records
+from condensation.reporting.display import RANDOMS, WHOLE
+from condensation.reporting.records import Key, Records
+from condensation.reporting.scored import SCORES, Judged, score_columns
+from condensation.reporting.storage import Sizes
 
 IDENTITY = ["dataset", "method", "images_per_class", "label_kind", "protocol", "network"]
 ACCURACY = ["accuracy_mean", "accuracy_std", "ci_low", "ci_high", "n", "seeds"]
@@ -18,27 +21,32 @@ COST = ["condense_seconds", "condense_cpu_seconds", "peak_memory_mb", "train_sec
 BESIDE = ["sets", "interval_over", "std_between_sets", "std_between_networks", "train_accuracy"]
 PAIRED = ["gain_pairs", "gain_p", "gain_p_holm"]
 MORE_COST = ["teacher_seconds", "judge_seconds", "judge_cpu_seconds", "judge_peak_memory_mb"]
-COLUMNS = [*IDENTITY, *ACCURACY, *GAIN, *COST, *BESIDE, *PAIRED, *MORE_COST]
+COLUMNS = [*IDENTITY, *ACCURACY, *GAIN, *COST, *BESIDE, *PAIRED, *MORE_COST, *SCORES]
+WORDS = {*IDENTITY, "n", "seeds", "sets", "interval_over", "gain_pairs", "cross_architecture_networks"}
 
 
-def comparison(records: Records) -> pd.DataFrame:
+def comparison(records: Records, stored: Mapping[Key, Sizes] | None = None) -> pd.DataFrame:
     """One row per judged cell, in the order of ``records``, with the columns ``COLUMNS``.
 
-    Accuracies, deviations, intervals and gains are in percent, ``share_of_whole`` is a fraction, costs are seconds
-    and MiB. What was not measured is NaN. See ``accuracy_columns``, ``gain_columns`` and ``cost_columns``.
+    stored: the bytes of each set's arrays, where the sets are at hand.
+    Accuracies, deviations, intervals and gains are in percent, ``share_of_whole`` and DD-Ranking's scores are
+    fractions, costs are seconds and MiB. What was not measured is NaN. See ``accuracy_columns``, ``gain_columns``,
+    ``cost_columns`` and ``scored.score_columns``.
     """
-    randoms = {_judge_key(cell): cell for cell in records.judged if cell.method == "random"}
-    wholes = [cell for cell in records.judged if cell.method == WHOLE]
+    judged, wholes = Judged(records.judged), [cell for cell in records.judged if cell.method == WHOLE]
     rows = []
     for cell in records.judged:
         identity = {name: getattr(cell, name) for name in IDENTITY}
-        gain = gain_columns(cell, randoms.get(_judge_key(cell)))
+        key = (cell.dataset, cell.method, cell.images_per_class or 0)
+        gain = gain_columns(cell, judged.random(cell))
         costs = cost_columns(cell, records.making(cell))
-        rows.append({**identity, **accuracy_columns(cell), **gain, **costs, "share_of_whole": _share(cell, wholes)})
+        scores = score_columns(cell, judged, whole_of(cell, wholes), (stored or {}).get(key))
+        share = {"share_of_whole": _share(cell, wholes)}
+        rows.append({**identity, **accuracy_columns(cell), **gain, **costs, **share, **scores})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["gain_p_holm"] = holm(table["gain_p"].to_numpy(np.float64))
     table["images_per_class"] = table["images_per_class"].astype("Int64")
-    for name in set(COLUMNS) - {*IDENTITY, "n", "seeds", "sets", "interval_over", "gain_pairs"}:
+    for name in set(COLUMNS) - WORDS:
         table[name] = table[name].astype(np.float64)
     check(table)
     return table
@@ -80,10 +88,10 @@ def _within(cell: JudgedCell) -> float | None:
 def gain_columns(cell: JudgedCell, random: JudgedCell | None) -> dict[str, Any]:
     """The paired gain over random: the difference of set means for each seed that both have, its mean and interval.
 
-    The 95 % interval is Student's t over seeds, ``gain_p`` the two-sided paired t test. The random set itself, the
-    whole training set and a cell without a random one of the same data set, size, labels and judge have no gain.
+    The 95 % interval is Student's t over seeds, ``gain_p`` the two-sided paired t test. The random sets themselves,
+    the whole training set and a cell without a random one of the same data set, size, labels and judge have no gain.
     """
-    if random is None or cell.method in ("random", WHOLE):
+    if random is None or cell.method in (*RANDOMS.values(), WHOLE):
         return {"gain_pairs": 0}
     spread = cell.gain_over(random)
     if spread is None:
@@ -137,15 +145,14 @@ def cost_columns(cell: JudgedCell, made: CondensedCell | None) -> dict[str, Any]
     }
 
 
-def _judge_key(cell: JudgedCell) -> tuple[Any, ...]:
-    return cell.dataset, cell.images_per_class, cell.label_kind, cell.protocol, cell.network
-
-
 def whole_of(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> JudgedCell | None:
-    """The whole training set judged with the cell's network: under the same protocol, else under the only other."""
-    same = [w for w in wholes if (w.dataset, w.network) == (cell.dataset, cell.network)]
-    exact = [w for w in same if w.protocol == cell.protocol]
-    return exact[0] if exact else same[0] if len(same) == 1 else None
+    """The whole training set judged with the cell's network.
+
+    Under the same protocol and condition, else under the protocol without a condition, else under the only other.
+    """
+    same = {w.protocol: w for w in wholes if (w.dataset, w.network) == (cell.dataset, cell.network)}
+    only = next(iter(same.values())) if len(same) == 1 else None
+    return same.get(cell.protocol) or same.get(parted(cell.protocol)[0]) or only
 
 
 def _share(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> float | None:
@@ -175,6 +182,14 @@ def check(table: pd.DataFrame) -> None:
 
 
 def headline_judge(table: pd.DataFrame) -> tuple[str, str] | None:
-    """The (protocol, network) that judged most cells, the first by name among equals; None for an empty table."""
+    """The (protocol, network) that judged most cells, the first by name among equals; None for an empty table.
+
+    A protocol under a condition and the Keras judge are cross-checks; they lead only where nothing else judged.
+    """
     counts = table.groupby(["protocol", "network"]).size()
-    return min(counts.index, key=lambda judge: (-counts[judge], judge)) if len(counts) else None
+
+    def rank(judge: tuple[str, str]) -> tuple[bool, int, tuple[str, str]]:
+        protocol, condition = parted(judge[0])
+        return bool(condition) or protocol == KERAS, -counts[judge], judge
+
+    return min(counts.index, key=rank) if len(counts) else None

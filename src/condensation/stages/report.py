@@ -22,6 +22,7 @@ from condensation.reporting.headline import Results
 from condensation.reporting.markdown import STUDIES, markdown
 from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
+from condensation.reporting.storage import stored
 from condensation.reporting.table import comparison, headline_judge
 from condensation.stages import grid
 from condensation.tracking import Tracker
@@ -31,14 +32,14 @@ def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
     """Write ``reports/comparison.{csv,md,html}`` and ``reports/figures/*.png`` under ``root``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
-    Reads only ``reports/metrics``, ``reports/curves``, ``reports/tuning`` and the grids under ``data/condensed``. Equal
+    Reads only ``reports/metrics``, ``reports/curves``, ``reports/tuning`` and the sets under ``data/condensed``. Equal
     input gives equal bytes: there is no clock in it. ``tracker`` is told the accuracies, for the runs
     that made the sets.
     Raises InputError naming the file that cannot be used.
     """
     reports = root / "reports"
     records = read_records(reports / "metrics")
-    table = comparison(records)
+    table = comparison(records, stored(root / "data" / "condensed"))
     results = Results(table, headline_judge(table))
     searches = tuning.read_tuned(reports / "tuning")
     drawn = drawings(records, results, read_curves(reports / "curves"))
@@ -62,7 +63,9 @@ def _tell(records: Records, tracker: Tracker) -> None:
         means = cell.set_means()
         for one in made.seeds if made else []:
             if one.seed in means:
-                tracker.judged(one.sha256, {f"test_accuracy/{cell.protocol}/{cell.network}": means[one.seed]})
+                name = f"test_accuracy/{cell.protocol}/{cell.network}"
+                soft = "/soft_labels" if cell.label_kind == "soft" else ""
+                tracker.judged(one.sha256, {name + soft: means[one.seed]})
 
 
 def csv(table: pd.DataFrame) -> str:
