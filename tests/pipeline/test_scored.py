@@ -149,6 +149,7 @@ def test_the_table_shows_what_was_measured_and_nothing_else() -> None:
     assert texts[1]["Loss without augmentation"] == "+8.0"
     assert found.rows[1][found.columns.index("Loss without augmentation")].note == "to 72.0 %"
     assert texts[0]["Loss without augmentation"] == "not measured"
+    assert texts[0]["Label-robust score"] == "baseline"
     assert texts[1]["Label-robust score"] == "0.269"
     assert "Keras judge, %" not in found.columns
     assert scores_table("mnist", Results(table, headline_judge(table))) is None

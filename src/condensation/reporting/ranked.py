@@ -1,10 +1,11 @@
 """The tables of scores: what is left of a method's lead without its tricks, other judges, bytes and spreads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from condensation.reporting.cells import Cell, Table, head, nothing
 from condensation.reporting.display import (
+    RANDOMS,
     WHOLE,
     byte_count,
     dataset_name,
@@ -16,6 +17,7 @@ from condensation.reporting.display import (
     signed,
 )
 from condensation.reporting.headline import Results, Row
+from condensation.reporting.scored import DD_RANKING
 
 ABOUT = (
     "DD-Ranking's scores (arXiv 2505.13300) from accuracies as fractions: hard-label recovery is what is lost against "
@@ -77,6 +79,9 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
     return method, Cell(str(size), float(size)), Cell(str(row["label_kind"]))
 
 
-def _cell(row: Mapping[str, float], column: Column) -> Cell:
+def _cell(row: Row, column: Column) -> Cell:
     value = row[column.name]
-    return Cell(column.write(value), float(value), column.note(row)) if known(value) else nothing("not measured")
+    if known(value):
+        return Cell(column.write(value), float(value), column.note(row))
+    against_random = column.name in DD_RANKING[1:]
+    return nothing("baseline" if against_random and row["method"] in RANDOMS.values() else "not measured")

@@ -88,14 +88,18 @@ def planned(tree: Mapping[str, Any]) -> list[Key]:
 
 
 def show(root: Path) -> None:
-    """Print the comparison, what is missing and where the page lies; InputError when there is none."""
+    """Print the comparison under its headline judge, what is missing and where the page lies.
+
+    InputError when there is none.
+    """
     reports = root / "reports"
     if not (reports / "comparison.md").exists():
         raise InputError(f"{reports / 'comparison.md'} does not exist; run `condense report` first")
     screen = Table(box=None, pad_edge=False)
     for name in ("Data set", "Method", "Per class", "Labels", "Accuracy %", "95 %", "n", "Gain", "To condense"):
         screen.add_column(name, no_wrap=True, justify="left" if name in ("Data set", "Method") else "right")
-    for row in pd.read_csv(reports / "comparison.csv").to_dict("records"):
+    table = pd.read_csv(reports / "comparison.csv")
+    for row in Results(table, headline_judge(table)).rows:
         screen.add_row(*_line(row))
     console, text = Console(width=max(Console().width, 110)), (reports / "comparison.md").read_text()
     if screen.row_count:
