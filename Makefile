@@ -7,7 +7,8 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 PYTEST := $(BIN)/pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock init repro tune dashboard ui report lint format test test-core test-pipeline test-pytorch test-tfkeras test-parity clean
+.PHONY: help venv lock init repro benchmark readme tune dashboard ui report lint format
+.PHONY: test test-core test-pipeline test-pytorch test-tfkeras test-parity clean
 
 help: ## list every target
 	@grep -hE '^[a-zA-Z_.-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +33,12 @@ repro: .venv/.installed mlflow.db ## everything: data, methods, judge, report (w
 report: .venv/.installed ## build the comparison from the metrics files and print it
 	$(BIN)/condense report
 	@$(BIN)/condense comparison
+
+benchmark: .venv/.installed mlflow.db ## all methods on real data, for days; ONLY=mnist/mps2u/50 a part, BUDGET=600 seconds a cell
+	@$(BIN)/condense benchmark --only '$(ONLY)' --budget '$(BUDGET)'
+
+readme: .venv/.installed ## write the benchmark's results into README.md
+	$(BIN)/condense benchmark readme
 
 tune: .venv/.installed mlflow.db ## search the parameters of `tuning.default` on validation images, then report
 	$(BIN)/dvc repro tuning/dvc.yaml

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from condensation import benchmark_cli
 from condensation.core.errors import InputError, one_of
 from condensation.core.params import override, read_params, seeds, with_preset
 from condensation.stages.layout import Cell, Layout
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Condense data sets, judge what comes out, compare. Any parameter of params.yaml can be set by its name: "
     "--seeds '[0]', --judge.standard.epochs 20; in `run`, a method's own by its bare name: --iterations 20.",
 )
+app.add_typer(benchmark_cli.app, name="benchmark")
 OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 

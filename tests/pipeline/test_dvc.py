@@ -16,12 +16,15 @@ from condensation.pytorch.judge import Protocol
 from condensation.pytorch.teacher import TeacherParams
 from condensation.registry import JUDGES, METHODS, judge_module
 from condensation.stages import condense, evaluate, report
+from condensation.stages.benchmark import BenchmarkLayout, BenchmarkParams
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 SEARCH = YAML(typ="safe").load(ROOT / "tuning/dvc.yaml")["stages"]["tune"]
+BENCHMARK = YAML(typ="safe").load(ROOT / "benchmark/dvc.yaml")["stages"]
 PARAMS = read_params(ROOT / "params.yaml")
+GRID = check(read_params(ROOT / "benchmark/params.yaml"), BenchmarkParams, "benchmark/params.yaml")
 GROUPS = {name: methods for name, methods in PARAMS["pipeline"].items() if name != "judged"}
 # Names, paths of runs and words on the screen; they carry what a stage makes and cannot change it.
 CARRIERS = {"src/condensation/registry.py", "src/condensation/tracking.py", "src/condensation/cli.py"}
@@ -34,19 +37,19 @@ DATA_OF_THE_REPORT = {
 }
 
 
-def listed(stage: str) -> list[str]:
+def listed(stage: str, pipeline: Mapping[str, Any] = PIPELINE) -> list[str]:
     """The source files that a stage lists, the matrix' item still in them."""
-    return [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("src/")]
+    return [dep for dep in pipeline[stage]["deps"] if dep.startswith("src/")]
 
 
-def reached(stage: str) -> set[str]:
+def reached(stage: str, groups: Mapping[str, list[str]] = GROUPS) -> set[str]:
     """The source files that a stage reaches, the method's own file named by the matrix' item."""
     if not stage.startswith("condense-"):
         judge = [JUDGES[PARAMS["judge"]["protocol"]]] if stage.startswith("evaluate") else []
         files = reach(f"condensation.stages.{stage.removesuffix('-whole')}", *judge) - CARRIERS
         return files | DATA_OF_THE_REPORT if stage == "report" else files
     files = reach("condensation.stages.condense")
-    for method in GROUPS[stage.removeprefix("condense-")]:
+    for method in groups[stage.removeprefix("condense-")]:
         module = METHODS[method].module
         own = "src/" + module.replace(".", "/") + ".py"
         files |= {own.replace(method, "${item.method}") if file == own else file for file in reach(module)}
@@ -57,6 +60,65 @@ def reached(stage: str) -> set[str]:
 def test_stage_lists_the_code_that_it_reaches(stage: str) -> None:
     assert listed(stage) == sorted(listed(stage)), "keep the list sorted"
     assert set(listed(stage)) == reached(stage)
+
+
+@pytest.mark.parametrize("stage", sorted(BENCHMARK))
+def test_the_benchmark_lists_the_code_that_it_reaches(stage: str) -> None:
+    """What plans it, its budget and its paths, make it and cannot change it: the stages do the work."""
+    found = listed(stage, BENCHMARK)
+    assert found == sorted(found), "keep the list sorted"
+    assert set(found) == reached(stage, GRID.pipeline.model_dump(exclude={"judged"}))
+
+
+@pytest.mark.parametrize("stage", sorted(BENCHMARK))
+def test_the_benchmark_has_the_params_of_the_pipeline_and_its_own(stage: str) -> None:
+    plain = [name for name in BENCHMARK[stage]["params"] if isinstance(name, str)]
+    own = [set(each["benchmark/params.yaml"]) for each in BENCHMARK[stage]["params"] if isinstance(each, dict)]
+    preset = ["presets.${preset}.${item.method}"] if stage == "condense-pytorch" else []
+    assert sorted(plain) == sorted({*PIPELINE[stage]["params"], *preset} - {"seeds"})
+    changed = {"seeds"} & set(PIPELINE[stage]["params"])
+    changed |= {"networks"} if stage.startswith("evaluate") else {"preset"} if preset else set()
+    assert set().union(*own) == changed
+
+
+def test_the_benchmark_writes_where_its_layout_says() -> None:
+    layout, cell = BenchmarkLayout(), Cell("${item.dataset}", "${item.method}", 7)
+    data = "${item.dataset}"
+    square = {str(layout.condensed(cell)), str(layout.curves(cell))}
+    square |= {str(layout.metrics(name, cell)) for name in ("condense", "parameters")}
+    want = {
+        "prepare": {str(layout.prepared(data))},
+        "teach": {str(layout.teacher(data)), str(layout.teacher_metrics(data))},
+        "evaluate": {str(layout.metrics("evaluate", cell))},
+        "evaluate-whole": {str(layout.whole_metrics(data))},
+        **{f"condense-{group}": square for group in ("selection", "taught", "pytorch", "tfkeras")},
+    }
+    for stage, paths in want.items():
+        outs = [out for kind in ("outs", "metrics", "plots") for out in BENCHMARK[stage].get(kind, [])]
+        written = {next(iter(out)) if isinstance(out, dict) else out for out in outs}
+        assert {path.replace("${item.images_per_class}", "7") for path in written} == paths
+
+
+def test_the_two_pipelines_share_no_output() -> None:
+    """DVC refuses two makers of one file, and a person may run the pipeline on the benchmark's data sets."""
+    assert not any(str(out).startswith("data/raw") for stage in BENCHMARK.values() for out in stage.get("outs", []))
+    outs = [str(out) for stage in BENCHMARK.values() for kind in ("outs", "metrics") for out in stage.get(kind, [])]
+    assert all("/benchmark/" in out or "models/benchmark" in out for out in outs)
+
+
+def test_the_benchmarks_grid_is_sound() -> None:
+    groups = GRID.pipeline.model_dump(exclude={"judged"})
+    assert sorted(GRID.pipeline.judged) == sorted(method for methods in groups.values() for method in methods)
+    for group, methods in groups.items():
+        for method in methods:
+            entry = METHODS[method]
+            assert entry.module.split(".")[1] == ("selection" if group == "taught" else group)
+            assert entry.teacher == (group == "taught")
+            assert bool(GRID.preset_of(PARAMS, method)) == (group == "pytorch"), "its stage lists the preset"
+            changed = GRID.applied(PARAMS, method)
+            assert changed["seeds"] == GRID.seeds
+    protocol = PARAMS["judge"]["protocol"]
+    assert GRID.applied(PARAMS)["judge"][protocol] == {**PARAMS["judge"][protocol], "networks": GRID.networks}
 
 
 def test_the_search_lists_the_code_that_it_reaches() -> None:

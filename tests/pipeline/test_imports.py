@@ -22,6 +22,7 @@ RANK = {
     "tuning": 2,
     "stages": 3,
     "api": 3,
+    "benchmark_cli": 3.5,
     "cli": 4,
     "__main__": 5,
     "__init__": 5,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from condensation.reporting.cells import Footnotes, Table
-from condensation.reporting.details import absent, conditions, datasets, load_table, results_table, unseen
+from condensation.reporting.details import absent, conditions, datasets, load_table, present, results_table, unseen
 from condensation.reporting.display import protocol_name
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
@@ -53,22 +53,24 @@ def gather(
     drawings: Sequence[Drawing],
     pictures: Sequence[Picture],
     searches: Sequence[Table] = (),
+    told: Sequence[tuple[str, str]] = (),
 ) -> Content:
-    """The content of a comparison whose headline judge is that of ``results``."""
+    """The content of a comparison whose headline judge is that of ``results``; told: further conditions."""
     notes = Footnotes()
-    names = datasets(table, expected)
+    shown = present(records, expected)
+    names = datasets(table, shown)
     return Content(
         headlines=headlines(results, notes) if results.rows or expected else (),
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
-        results=[results_table(name, results, expected, notes) for name in names],
+        results=[results_table(name, results, shown, notes) for name in names],
         scores=[found for name in names if (found := scores_table(name, results))],
         other_judges=_other_judges(table, results, notes),
         studies=studies(records),
         searches=searches,
-        loads=[load_table(results, name, expected) for name in names],
+        loads=[load_table(results, name, shown) for name in names],
         drawings=drawings,
         pictures=pictures,
-        conditions=conditions(records, results, expected),
+        conditions=[*conditions(records, results, expected), *told],
         footnotes=notes,
     )
 

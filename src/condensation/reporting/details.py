@@ -1,6 +1,7 @@
 """The tables behind the main one: every result, what it cost, what is missing and under which conditions."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -43,7 +44,7 @@ def results_table(dataset: str, results: Results, expected: Sequence[Key], notes
     rows = []
     for method, size in _cells(dataset, results, expected):
         found = {kind: results.find(dataset, method, size, kind) for kind in kinds}
-        lost = _lost(found)
+        lost = _lost(found, results.lost(dataset, method, size))
         squares = [square for kind in kinds for square in _scores(found[kind], lost[kind])]
         paper = published_cell(dataset, method, size or None, notes)
         rows.append((_method(method), _size(size), *squares, paper))
@@ -69,15 +70,16 @@ def _size(size: int) -> Cell:
     return Cell(str(size) if size else "all", float(size) if size else 1e9)
 
 
-def _lost(found: Mapping[str, Row | None]) -> dict[str, Cell]:
+def _lost(found: Mapping[str, Row | None], why: Cell) -> dict[str, Cell]:
     """What stands where a kind of labels was not judged: hard ones are missing, unless the method has others."""
     other = any(found.values())
-    return {kind: missing() if kind == "hard" and not other else nothing("none") for kind in found}
+    return {kind: why if kind == "hard" and not other else nothing("none") for kind in found}
 
 
 def _scores(row: Row | None, lost: Cell) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        return lost, lost, lost
+        beside = replace(lost, note="")
+        return lost, beside, beside
     part = Cell(share(row["share_of_whole"]), float(row["share_of_whole"])) if known(row["share_of_whole"]) else None
     return accuracy_cell(row), gain_cell(row), part or missing("whole set not judged")
 
@@ -103,14 +105,15 @@ def load_table(results: Results, dataset: str, expected: Sequence[Key]) -> Table
     rows = []
     for method, size in _cells(dataset, results, expected):
         row = next((r for kind in results.label_kinds() if (r := results.find(dataset, method, size, kind))), None)
-        rows.append((_method(method), _size(size), *_costs(row, method)))
+        lost = replace(results.lost(dataset, method, size), note="")
+        rows.append((_method(method), _size(size), *_costs(row, method, lost)))
     columns = ("Time to condense", "of it teacher", "CPU time", "Cores busy", "Peak memory", "Training one network")
     return Table(("Method", "Images per class", *columns), tuple(rows), dataset_name(dataset))
 
 
-def _costs(row: Row | None, method: str) -> tuple[Cell, ...]:
+def _costs(row: Row | None, method: str, lost: Cell) -> tuple[Cell, ...]:
     if row is None:
-        return (missing(),) * 6
+        return (lost,) * 6
     train = _seconds(row["train_seconds"])
     if method == WHOLE:
         return (*(nothing("does not apply"),) * 5, train)
@@ -136,16 +139,25 @@ def absent(records: Records, expected: Sequence[Key]) -> list[str]:
     """What was asked for and is not there, a sentence for each method; empty when the comparison is whole."""
     judged, made = records.judged_keys(), set(records.condensed)
     lost: dict[tuple[str, str, str], list[int]] = {}
-    for dataset, method, size in dict.fromkeys(expected):
-        if reason := _reason((dataset, method, size), judged, made):
+    for dataset, method, size in dict.fromkeys(present(records, expected)):
+        if reason := _reason((dataset, method, size), records, judged, made):
             lost.setdefault((dataset, method, reason), []).append(size)
     sentences = [
         f"{dataset_name(dataset)}, {method_name(method)}, {listed(map(str, sizes))} per class: {reason}."
         for (dataset, method, reason), sizes in lost.items()
     ]
     whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
-    named = sorted({key[0] for key in (*expected, *judged)}, key=dataset_order)
+    sentences += [
+        f"{dataset_name(d)}: not run; its images are not here and could not be downloaded."
+        for d in sorted(records.absent, key=dataset_order)
+    ]
+    named = sorted({key[0] for key in (*present(records, expected), *judged)}, key=dataset_order)
     return sentences + [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
+
+
+def present(records: Records, expected: Sequence[Key]) -> list[Key]:
+    """What was asked for of data sets whose images are here."""
+    return [key for key in expected if key[0] not in records.absent]
 
 
 def unseen(records: Records, shown: Collection[Key]) -> list[str]:
@@ -159,7 +171,9 @@ def unseen(records: Records, shown: Collection[Key]) -> list[str]:
     return [f"Gallery: no picture of {which}."]
 
 
-def _reason(key: Key, judged: set[Key], made: set[Key]) -> str:
+def _reason(key: Key, records: Records, judged: set[Key], made: set[Key]) -> str:
+    if key in records.unfinished:
+        return f"not finished: {records.unfinished[key].words()}"
     if key not in judged:
         return "condensed, but not judged" if key in made else "not run"
     return "" if key in made else "judged, but what it cost was not measured"

@@ -20,6 +20,8 @@ from condensation.reporting.display import (
     percent,
 )
 from condensation.reporting.published import Foreign, claimed, claimed_costs, published
+from condensation.reporting.records import Key
+from condensation.reporting.unfinished import UnfinishedCell, unfinished_square
 
 MAIN_DATASETS = ("mnist", "fashionmnist", "cifar10", "cifar100")
 MAIN_METHODS = {"mps2u": "MPS2U", "mutual_information": "MI", "mps2": "MPS2", "gradient_matching": "GM"}
@@ -51,8 +53,10 @@ class Headline:
 class Results:
     """The rows of one judge, found by data set, method, images per class and label kind."""
 
-    def __init__(self, table: pd.DataFrame, judge: tuple[str, str] | None) -> None:
-        self.judge = judge
+    def __init__(
+        self, table: pd.DataFrame, judge: tuple[str, str] | None, unfinished: Mapping[Key, UnfinishedCell] | None = None
+    ) -> None:
+        self.judge, self._unfinished = judge, unfinished or {}
         mine = table if judge is None else table[(table["protocol"] == judge[0]) & (table["network"] == judge[1])]
         self.rows: list[Row] = mine.to_dict("records")
         self._found = {self._key(row): row for row in self.rows}
@@ -65,6 +69,10 @@ class Results:
     def find(self, dataset: str, method: str, size: int, label_kind: str = "hard") -> Row | None:
         """The row of one cell, or None when it was not judged; size 0 is the whole training set."""
         return self._found.get((dataset, method, size, label_kind))
+
+    def lost(self, dataset: str, method: str, size: int) -> Cell:
+        """The square of a cell that has no result: not run, or how far it came."""
+        return unfinished_square(self._unfinished.get((dataset, method, size)))
 
     def places(self) -> list[Place]:
         """Data sets and sizes with any result, in the report's order."""
@@ -133,7 +141,7 @@ def _accuracy_line(place: Place, labels: list[str], results: Results, notes: Foo
 def _our_accuracy(results: Results, dataset: str, method: str, size: int, label_kind: str) -> Cell:
     row = results.find(dataset, method, size, label_kind)
     if row is None:
-        return missing() if label_kind == "hard" else nothing("none")
+        return results.lost(dataset, method, size) if label_kind == "hard" else nothing("none")
     return accuracy_cell(row)
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from condensation.core.errors import InputError
 from condensation.core.results import CondensedCell, JudgedCell, Record, folder_name
 from condensation.reporting.display import WHOLE, dataset_order, method_order
+from condensation.reporting.unfinished import UnfinishedCell, read_absent_data, read_unfinished
 
 Key = tuple[str, str, int]
 """Data set, method, images per class."""
@@ -23,13 +24,16 @@ class Records:
     """Everything that was measured: judged cells in reading order, condensed cells by their key.
 
     variants: methods judged with other parameters than their own. condensed_variants: as ``condensed``, of the
-    variants, whose method goes by its folder's name.
+    variants, whose method goes by its folder's name. unfinished: cells that were begun and are not made; a result of
+    an earlier making is none of theirs, so they are not among the judged. absent: data sets without images.
     """
 
     judged: tuple[JudgedCell, ...]
     condensed: Mapping[Key, CondensedCell]
     variants: tuple[JudgedCell, ...] = ()
     condensed_variants: Mapping[Key, CondensedCell] = field(default_factory=dict)
+    unfinished: Mapping[Key, UnfinishedCell] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
 
     def judged_keys(self) -> set[Key]:
         """The cells that have an accuracy; whole training sets are not among them."""
@@ -42,7 +46,7 @@ class Records:
 
 
 def read_records(metrics: Path) -> Records:
-    """The records under ``metrics/evaluate`` and ``metrics/condense``; either may be missing.
+    """The records under ``metrics/evaluate``, ``condense``, ``unfinished`` and ``absent``; any may be missing.
 
     Raises InputError naming the file when one is not such a record, lies in the wrong folder,
     holds an impossible accuracy or tells the same cell as another file.
@@ -66,8 +70,12 @@ def read_records(metrics: Path) -> Records:
         _check_folder(path, metrics / "condense", (made.dataset, folder))
         (condensed_variants if made.variant else condensed)[made.dataset, folder, made.images_per_class] = made
     cells = sorted(judged.values(), key=_order)
-    own, variants = ([c for c in cells if bool(c.variant) is varied] for varied in (False, True))
-    return Records(tuple(own), condensed, tuple(variants), condensed_variants)
+    begun = {cell.key: cell for cell in read_unfinished(metrics, read_record)}
+    own = [c for c in cells if not c.variant and (c.dataset, c.method, c.images_per_class) not in begun]
+    variants = [c for c in cells if c.variant]
+    costs = {key: cell for key, cell in condensed.items() if key not in begun}
+    absent = read_absent_data(metrics, read_record)
+    return Records(tuple(own), costs, tuple(variants), condensed_variants, begun, absent)
 
 
 def _order(cell: JudgedCell) -> tuple[object, ...]:

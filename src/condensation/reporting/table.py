@@ -21,8 +21,9 @@ COST = ["condense_seconds", "condense_cpu_seconds", "peak_memory_mb", "train_sec
 BESIDE = ["sets", "interval_over", "std_between_sets", "std_between_networks", "train_accuracy"]
 PAIRED = ["gain_pairs", "gain_p", "gain_p_holm"]
 MORE_COST = ["teacher_seconds", "judge_seconds", "judge_cpu_seconds", "judge_peak_memory_mb"]
-COLUMNS = [*IDENTITY, *ACCURACY, *GAIN, *COST, *BESIDE, *PAIRED, *MORE_COST, *SCORES]
-WORDS = {*IDENTITY, "n", "seeds", "sets", "interval_over", "gain_pairs", "cross_architecture_networks"}
+COLUMNS = [*IDENTITY, *ACCURACY, *GAIN, *COST, *BESIDE, *PAIRED, *MORE_COST, *SCORES, "state"]
+WORDS = {*IDENTITY, "n", "seeds", "sets", "interval_over", "gain_pairs", "cross_architecture_networks", "state"}
+FINISHED, NOT_RUN, NO_DATA = "finished", "not run", "not run, no images"
 
 
 def comparison(records: Records, stored: Mapping[Key, Sizes] | None = None) -> pd.DataFrame:
@@ -30,8 +31,8 @@ def comparison(records: Records, stored: Mapping[Key, Sizes] | None = None) -> p
 
     stored: the bytes of each set's arrays, where the sets are at hand.
     Accuracies, deviations, intervals and gains are in percent, ``share_of_whole`` and DD-Ranking's scores are
-    fractions, costs are seconds and MiB. What was not measured is NaN. See ``accuracy_columns``, ``gain_columns``,
-    ``cost_columns`` and ``scored.score_columns``.
+    fractions, costs are seconds and MiB. What was not measured is NaN; ``state`` is ``FINISHED``, in every row.
+    See ``accuracy_columns``, ``gain_columns``, ``cost_columns`` and ``scored.score_columns``.
     """
     judged, wholes = Judged(records.judged), [cell for cell in records.judged if cell.method == WHOLE]
     rows = []
@@ -41,8 +42,8 @@ def comparison(records: Records, stored: Mapping[Key, Sizes] | None = None) -> p
         gain = gain_columns(cell, judged.random(cell))
         costs = cost_columns(cell, records.making(cell))
         scores = score_columns(cell, judged, whole_of(cell, wholes), (stored or {}).get(key))
-        share = {"share_of_whole": _share(cell, wholes)}
-        rows.append({**identity, **accuracy_columns(cell), **gain, **costs, **share, **scores})
+        beside = {"share_of_whole": _share(cell, wholes), "state": FINISHED}
+        rows.append({**identity, **accuracy_columns(cell), **gain, **costs, **scores, **beside})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["gain_p_holm"] = holm(table["gain_p"].to_numpy(np.float64))
     table["images_per_class"] = table["images_per_class"].astype("Int64")
@@ -110,6 +111,19 @@ def _paired_p(spread: Spread) -> float | None:
     if spread.std is None or spread.std == 0:
         return None
     return float(2 * stats.t.sf(abs(spread.mean) / (spread.std / np.sqrt(spread.n)), spread.n - 1))
+
+
+def without_result(records: Records, expected: Sequence[Key]) -> pd.DataFrame:
+    """Rows of ``COLUMNS`` for what was asked for, or begun, and has no result: ``state`` says so, and n is 0."""
+    rows, judged = [], records.judged_keys()
+    for key in dict.fromkeys([*expected, *records.unfinished]):
+        found = records.unfinished.get(key)
+        state = f"not finished: {found.words()}" if found else NO_DATA if key[0] in records.absent else NOT_RUN
+        if key not in judged:
+            rows.append((*key, state))
+    names = ["dataset", "method", "images_per_class", "state"]
+    none = {"n": 0, "sets": 0, "gain_pairs": 0}
+    return pd.DataFrame(rows, columns=names).assign(**none).reindex(columns=COLUMNS)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -23,31 +23,38 @@ from condensation.reporting.markdown import STUDIES, markdown
 from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
 from condensation.reporting.storage import stored
-from condensation.reporting.table import comparison, headline_judge
+from condensation.reporting.table import FINISHED, comparison, headline_judge, without_result
 from condensation.stages import grid
 from condensation.tracking import Tracker
 
+FORM: dict[str, Any] = {"float_format": "%.6g", "lineterminator": "\n"}
+
 
 def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
-    """Write ``reports/comparison.{csv,md,html}`` and ``reports/figures/*.png`` under ``root``; returns the page.
+    """Compare what lies under ``root``, in ``reports`` and ``data/condensed``; returns the page. See ``compare``."""
+    return compare(root / "reports", root / "data" / "condensed", expected, tracker)
+
+
+def compare(
+    reports: Path, condensed: Path, expected: Sequence[Key], tracker: Tracker, told: Sequence[tuple[str, str]] = ()
+) -> Path:
+    """Write ``comparison.{csv,md,html}`` and ``figures/*.png`` into the folder ``reports``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
-    Reads only ``reports/metrics``, ``reports/curves``, ``reports/tuning`` and the sets under ``data/condensed``. Equal
-    input gives equal bytes: there is no clock in it. ``tracker`` is told the accuracies, for the runs
-    that made the sets.
-    Raises InputError naming the file that cannot be used.
+    told: conditions that no record holds. Reads only ``metrics``, ``curves`` and ``tuning`` in ``reports`` and the
+    sets and grids under ``condensed``. Equal input gives equal bytes: there is no clock in it. ``tracker`` is told the
+    accuracies, for the runs that made the sets. Raises InputError naming the file that cannot be used.
     """
-    reports = root / "reports"
     records = read_records(reports / "metrics")
-    table = comparison(records, stored(root / "data" / "condensed"))
-    results = Results(table, headline_judge(table))
+    table = comparison(records, stored(condensed))
+    results = Results(table, headline_judge(table), records.unfinished)
     searches = tuning.read_tuned(reports / "tuning")
     drawn = drawings(records, results, read_curves(reports / "curves"))
     drawn += [drawing for search in searches for drawing in tuning.drawings(search)]
     frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
-    shown = pictures(root / "data" / "condensed", frame, _classes(records))
-    content = gather(records, table, results, expected, drawn, shown, tuning.tables(searches))
-    texts = {"csv": csv(table), "md": markdown(content), "html": html(content)}
+    shown = pictures(condensed, frame, _classes(records))
+    content = gather(records, table, results, expected, drawn, shown, tuning.tables(searches), told)
+    texts = {"csv": csv(table, records, expected), "md": markdown(content), "html": html(content)}
     for drawing in drawn:
         write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)
     for ending, text in texts.items():
@@ -68,10 +75,13 @@ def _tell(records: Records, tracker: Tracker) -> None:
                 tracker.judged(one.sha256, {name + soft: means[one.seed]})
 
 
-def csv(table: pd.DataFrame) -> str:
-    """The table with six significant digits; empty where nothing was measured or nothing applies."""
-    text: str = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text
+def csv(table: pd.DataFrame, records: Records, expected: Sequence[Key]) -> str:
+    """The table with six significant digits; empty where nothing was measured or nothing applies.
+
+    What was asked for, or begun, and has no result has a row at the end that says so in the column ``state``.
+    """
+    lost = without_result(records, expected)
+    return "".join(part.to_csv(index=False, header=part is table, **FORM) for part in (table, lost))
 
 
 def _classes(records: Records) -> dict[str, int]:
@@ -88,18 +98,20 @@ def planned(tree: Mapping[str, Any]) -> list[Key]:
 
 
 def show(root: Path) -> None:
-    """Print the comparison under its headline judge, what is missing and where the page lies.
+    """Print the comparison under ``root``, what is missing and where the page lies; InputError when there is none."""
+    print_comparison(root / "reports")
 
-    InputError when there is none.
-    """
-    reports = root / "reports"
+
+def print_comparison(reports: Path) -> None:
+    """Print the comparison in the folder ``reports`` under its headline judge; InputError when there is none."""
     if not (reports / "comparison.md").exists():
         raise InputError(f"{reports / 'comparison.md'} does not exist; run `condense report` first")
     screen = Table(box=None, pad_edge=False)
     for name in ("Data set", "Method", "Per class", "Labels", "Accuracy %", "95 %", "n", "Gain", "To condense"):
         screen.add_column(name, no_wrap=True, justify="left" if name in ("Data set", "Method") else "right")
     table = pd.read_csv(reports / "comparison.csv")
-    for row in Results(table, headline_judge(table)).rows:
+    finished = table[table["state"] == FINISHED]
+    for row in Results(finished, headline_judge(finished)).rows:
         screen.add_row(*_line(row))
     console, text = Console(width=max(Console().width, 110)), (reports / "comparison.md").read_text()
     if screen.row_count:
