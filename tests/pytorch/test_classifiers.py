@@ -5,7 +5,15 @@ import torch
 from torch import nn
 
 from condensation.core.errors import InputError
-from condensation.pytorch.classifiers import KINDS, Resized, check_memory, classifier, input_side, training_memory
+from condensation.pytorch.classifiers import (
+    KINDS,
+    Resized,
+    check_memory,
+    classifier,
+    cut_at_maps,
+    input_side,
+    training_memory,
+)
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -18,6 +26,9 @@ def test_adapted_to_small_images(name: str) -> None:
     assert network.features(images).shape == (2, network.classifier.in_features)
     assert torch.equal(logits, again(images))
     assert torch.isfinite(logits).all()
+    maps, rest = cut_at_maps(network)
+    torch.testing.assert_close(rest(maps(images)), logits)
+    assert maps(images).shape[1] == {"lenet": 16 * 2 * 2}.get(name, network.classifier.in_features)
     assert logits[0].sub(logits[1]).abs().max() > 0
     assert not any(isinstance(module, nn.Dropout) and module.p for module in network.modules())
 

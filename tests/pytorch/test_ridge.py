@@ -39,32 +39,29 @@ def test_it_is_ridge_regression(layer: RidgeLayer) -> None:
     assert layer.accuracy == (outputs.argmax(1) == labels).mean()
 
 
-def test_influences_are_the_slopes_of_layers_fitted_anew(layer: RidgeLayer) -> None:
-    """Along the line from the layer to the one with (without) the sample, at the layer."""
+def test_worth_and_swaps_are_slopes_towards_layers_fitted_anew(layer: RidgeLayer) -> None:
     x, y = points(12, "set")
-    more, labels = points(4, "more")
-    penalty = layer.penalty * 12
-    weights, held, targets = {}, layer._held, layer._targets[layer._held_labels]
+    new, _ = points(12, "more")
+    penalty, held, targets = layer.penalty * 12, layer._held, layer._targets[layer._held_labels]
 
     def fitted(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
         layer.penalty = penalty / len(features)
         layer.fit(features, labels)
         return layer._weights
 
-    for i in range(4):
-        weights["added", i] = fitted(np.vstack([x, more[i : i + 1]]), np.append(y, labels[i]))
-        weights["left", i] = fitted(np.delete(x, i, 0), np.delete(y, i))
+    left = [fitted(np.delete(x, i, 0), np.delete(y, i)) for i in range(12)]
+    swapped = [fitted(np.where(np.arange(12)[:, None] == i, new, x), y) for i in range(12)]
     own = fitted(x, y)
 
     def fall(end: np.ndarray) -> float:
+        """Slope of the held-out error along the line from the layer to ``end``, by a central difference."""
         tiny = 1e-6
         losses = [((held @ (own + t * (end - own)) - targets) ** 2).sum(1).mean() for t in (-tiny, tiny)]
         return float(losses[0] - losses[1]) / (2 * tiny)
 
-    added = layer.influences(more, labels, members=False)
-    members = layer.influences(x, y, members=True)
-    np.testing.assert_allclose(added, [fall(weights["added", i]) for i in range(4)], rtol=1e-5)
-    np.testing.assert_allclose(members[:4], [-fall(weights["left", i]) for i in range(4)], rtol=1e-5)
+    np.testing.assert_allclose(layer.worth(x, y), [-fall(end) for end in left], rtol=1e-5)
+    np.testing.assert_allclose(layer.swaps(x, new, y), [fall(end) for end in swapped], rtol=1e-5)
+    np.testing.assert_allclose(layer.swaps(x, x, y), 0, atol=1e-12)
 
 
 def test_the_penalty_is_the_one_that_suits_the_sets(layer: RidgeLayer) -> None:

@@ -124,6 +124,19 @@ def classifier(name: CnnName, *, image_shape: tuple[int, int, int], classes: int
     return network
 
 
+def cut_at_maps(network: Network) -> tuple[nn.Sequential, nn.Sequential]:
+    """(images to its last maps as (n, d), these to logits): the network in two, at its first dense layer.
+
+    The dense layers between maps and logits, where there are any, have learned to tell images of one class no longer
+    apart.
+    """
+    trunk = network.body[1]
+    layers = list(trunk) if isinstance(trunk, nn.Sequential) else [trunk]
+    cut = next((i for i, layer in enumerate(layers) if isinstance(layer, nn.Flatten)), len(layers))
+    dense = [layer for layer in layers[cut:] if not isinstance(layer, nn.Flatten)]
+    return nn.Sequential(network.body[0], *layers[:cut], nn.Flatten()), nn.Sequential(*dense, network.classifier)
+
+
 def _shape_of(name: CnnName, image_shape: tuple[int, int, int], classes: int, adapted: bool) -> Network:
     """The network on PyTorch's meta device: shapes and no numbers, so that heads which are cut off cost nothing."""
     side, channels = input_side(name, image_shape, adapted=adapted), image_shape[2]

@@ -1,8 +1,8 @@
 """A network's last layer in closed form: how good a set is, in milliseconds and without training.
 
-Ridge regression from features to one-hot classes, fitted to a set and scored on held-out images. How much one sample
-is worth to the layer follows from the first-order change of the held-out error when it is added (influence functions,
-Koh and Liang, ICML 2017, section 2).
+Ridge regression from features to one-hot classes, fitted to a set and scored on held-out images. What one sample is
+worth to it, or would be in another's place, costs no fit: the layer's change is of rank one or two, and the error is
+followed along it at its slope.
 """
 
 from collections.abc import Sequence
@@ -57,18 +57,43 @@ class RidgeLayer:
 
         self.penalty = max(penalties, key=worth)
 
-    def influences(self, features: np.ndarray, labels: np.ndarray, *, members: bool) -> np.ndarray:
-        """First-order fall of the held-out squared error when a sample is added, float (k,).
+    def worth(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """By how much the held-out squared error would rise without each sample of the fitted set, float (k,).
 
-        The change of the layer is exact (Sherman and Morrison), that of the error its slope. members: whether the
-        samples are of the fitted set; what they are worth is then told by the layer without them.
+        The change of the layer is exact (Sherman and Morrison), that of the error its slope.
         """
         x = self._scaled(features)
         errors = self._targets[labels] - x @ self._weights
-        leverage = np.sum(x * linalg.cho_solve(self._factor, x.T, check_finite=False).T, 1)
         slope = -2 * np.sum((x @ self._direction) * errors, 1)
-        influence: np.ndarray = slope / (np.maximum(1 - leverage, 1e-6) if members else 1 + leverage)
-        return influence
+        worth: np.ndarray = slope / self._left(np.sum(x * self._solved(x), 1))
+        return worth
+
+    def swaps(self, old: np.ndarray, new: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """By how much the error would fall were each sample of the fitted set, alone, given way to another, float (k,).
+
+        old, new: features float (k, f) of samples with the same labels int (k,). As ``worth``; 0 where they are equal.
+        """
+        x, z = self._scaled(old), self._scaled(new)
+        by_x, by_z = self._solved(x), self._solved(z)
+        left = self._left(np.sum(x * by_x, 1))
+        between = np.sum(z * by_x, 1) / left
+        error_x = self._targets[labels] - x @ self._weights
+        error_z = self._targets[labels] - z @ self._weights + between[:, None] * error_x
+        leverage_z = np.sum(z * by_z, 1) + left * between**2
+        slope_x = -2 * x @ self._direction
+        slope_z = -2 * z @ self._direction + between[:, None] * slope_x
+        fall: np.ndarray = np.sum(slope_z * error_z, 1) / (1 + leverage_z) - np.sum(slope_x * error_x, 1) / left
+        return fall
+
+    def _solved(self, x: np.ndarray) -> np.ndarray:
+        """Rows times the inverse of the fitted set's Gram matrix with its penalty."""
+        solved: np.ndarray = linalg.cho_solve(self._factor, x.T, check_finite=False).T
+        return solved
+
+    @staticmethod
+    def _left(leverage: np.ndarray) -> np.ndarray:
+        """One less the leverage; never 0, where the layer would have nothing else to go by."""
+        return np.maximum(1 - leverage, 1e-6)
 
     def _scaled(self, features: np.ndarray) -> np.ndarray:
         centred = (features.astype(np.float64) - self._middle) / self._scale

@@ -1,0 +1,150 @@
+"""The images that an agent may choose from, and all that networks say of them, looked up in whole batches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condensation.core.clusters import representatives, squared_distances
+from condensation.core.images import ImageSet
+from condensation.core.randomness import derive, generator
+from condensation.pytorch.classifiers import cut_at_maps
+from condensation.pytorch.networks import Network
+from condensation.pytorch.training import to_input
+from condensation.pytorch.untrained import UntrainedFeatures
+
+SPARE = 2  # a class gives at least this many times the images that are wanted, as far as it has them
+CHUNK = 64
+WIDEST = 512
+
+
+@dataclass(frozen=True)
+class Views:
+    """What networks say of images, row by row.
+
+    probability: float (n,), the CNN's softmax of the own class. margin: float (n,), its logit of the own class less the
+    best other one; above 0 where it names the class. features: float32 (n, d), its last maps along the directions in
+    which they vary most, of deviation 1 on average.
+    untrained: float32 (n, f), see untrained.py.
+    """
+
+    probability: np.ndarray
+    margin: np.ndarray
+    features: np.ndarray
+    untrained: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Views":
+        """Copies of some rows, int (k,)."""
+        return Views(self.probability[rows], self.margin[rows], self.features[rows], self.untrained[rows])
+
+    def put(self, rows: np.ndarray, other: "Views") -> None:
+        """Overwrite the rows at positions int (k,)."""
+        for name in ("probability", "margin", "features", "untrained"):
+            getattr(self, name)[rows] = getattr(other, name)
+
+
+class Eyes:
+    """Sees images through a trained CNN and through untrained networks, a batch in one call of each.
+
+    examples: float32 (n, h, w, c) at pixel scale, on which the ``dimensions`` directions of most variance are found.
+    Maps of more than 512 numbers are first projected on so many random directions, whose angles keep distances.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        untrained: UntrainedFeatures,
+        scale: tuple[np.ndarray, np.ndarray],
+        examples: np.ndarray,
+        dimensions: int,
+        seed: int,
+    ) -> None:
+        self._maps, self._logits = cut_at_maps(network.eval().requires_grad_(False))
+        self._untrained, self._scale = untrained, scale
+        inputs = to_input(examples, *scale)
+        self._first: Tensor | None = None
+        if (width := self._maps(inputs[:1]).shape[1]) > WIDEST:
+            drawn = generator(seed, "projection").standard_normal((width, WIDEST), np.float32)
+            self._first = torch.from_numpy(drawn / np.float32(WIDEST**0.5))
+        seen = self._seen(inputs)[1].double()
+        self._middle = seen.mean(0)
+        variances, vectors = torch.linalg.eigh((seen - self._middle).T @ (seen - self._middle) / len(seen))
+        kept = variances.flip(0)[:dimensions].clamp_min(0)
+        self._directions = vectors.flip(1)[:, :dimensions] / (kept.mean().sqrt() + 1e-6)
+
+    def see(self, images: np.ndarray, labels: np.ndarray) -> Views:
+        """What the networks say of images float32 (n, h, w, c) at pixel scale with labels int (n,)."""
+        inputs = to_input(images, *self._scale)
+        logits, seen = self._seen(inputs)
+        own = torch.from_numpy(labels)[:, None]
+        others = logits.scatter(1, own, -torch.inf).amax(1)
+        features = (seen.double() - self._middle) @ self._directions
+        return Views(
+            logits.softmax(1).gather(1, own)[:, 0].double().numpy(),
+            (logits.gather(1, own)[:, 0] - others).double().numpy(),
+            features.float().numpy(),
+            self._untrained.of(inputs),
+        )
+
+    def _seen(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(logits, maps (n, 512 or fewer)) of normalised images, a part at a time."""
+        logits, seen = [], []
+        with torch.no_grad():
+            for part in inputs.split(CHUNK):
+                maps = self._maps(part)
+                logits.append(self._logits(maps))
+                seen.append(maps if self._first is None else maps @ self._first)
+        return torch.cat(logits), torch.cat(seen)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Candidates: pixels float32 (n, h, w, c) at pixel scale, labels int64 (n,), and what is seen of them."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    views: Views
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def start(self, kind: str, images_per_class: int, seed: int) -> np.ndarray:
+        """The set to start from, positions int (classes * images_per_class,), sorted by class.
+
+        kind: "random", or "k_means" in the CNN's features, class by class.
+        """
+        chosen = []
+        for label in range(int(self.labels.max()) + 1):
+            own, purpose = np.flatnonzero(self.labels == label), derive(seed, "start", label)
+            if kind == "random":
+                chosen.append(generator(purpose, "random").permutation(own)[:images_per_class])
+            else:
+                chosen.append(own[representatives(self.views.features[own], images_per_class, purpose)])
+        return np.concatenate(chosen)
+
+    def cells(self, start: np.ndarray) -> list[np.ndarray]:
+        """For each place of ``start`` the candidates of its class that lie nearer to it than to the other places.
+
+        Positions int (k,), those nearest to the mean of the cell first; distances are taken in the CNN's features.
+        """
+        place = np.empty(len(self), np.int64)
+        features = self.views.features.astype(np.float64)
+        for label in np.unique(self.labels):
+            own, places = np.flatnonzero(self.labels == label), np.flatnonzero(self.labels[start] == label)
+            place[own] = places[squared_distances(features[own], features[start[places]]).argmin(1)]
+        place[start] = np.arange(len(start))  # also where several coincide
+        cells = [np.flatnonzero(place == i) for i in range(len(start))]
+        return [cell[_from_mean(features[cell]).argsort(kind="stable")] for cell in cells]
+
+
+def _from_mean(points: np.ndarray) -> np.ndarray:
+    distances: np.ndarray = np.linalg.norm(points - points.mean(0), axis=1)
+    return distances
+
+
+def random_candidates(train: ImageSet, count: int, images_per_class: int, seed: int) -> np.ndarray:
+    """Positions, ascending, of ``count`` random images spread evenly over the classes."""
+    rng = generator(seed, "candidates")
+    share = max(-(-count // train.classes), SPARE * images_per_class)
+    return np.sort(np.concatenate([rng.permutation(train.indices_of(c))[:share] for c in range(train.classes)]))
