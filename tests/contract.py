@@ -24,6 +24,13 @@ SYSTEM: dict[str, Any] = {
     "choosing": {**PARAMS["mps2u"]["choosing"], "epochs": {"default": 2}},
     "ridge": {"penalties": [0.01, 0.1], "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
 }
+AGENT: dict[str, Any] = {
+    "cnn": {**PARAMS["mps_o"]["cnn"], "min_steps": 0, "max_steps": 6},
+    "episodes": 2,
+    "search": {"trials": 2, "episodes": 1},
+    "untrained": {"networks": 1, "width": 4, "dimensions": 8},
+    "environment": {**PARAMS["mps_o"]["environment"], "steps": 2},
+}
 # Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.
 QUICK: dict[str, dict[str, Any]] = {
     "gradient_matching": {"iterations": 3},
@@ -44,6 +51,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "batch_train": 4,
         "iterations": 3,
     },
+    "mps_o": AGENT,
+    "mps_5o": AGENT,
     "mps1": SYSTEM,
     "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,

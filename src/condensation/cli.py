@@ -163,6 +163,25 @@ def evaluate(
 
 
 @app.command(context_settings=OPEN)
+def transfer(
+    ctx: typer.Context,
+    dataset: Dataset,
+    to: Annotated[str, typer.Option(help="a prepared data set that the method never saw")],
+    method: MethodName,
+    images_per_class: ImagesPerClass,
+    variant: Variant = "",
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Judge condensed sets on another data set: pre-train on the set, then a linear probe on a few labelled samples."""
+    from condensation.stages.transfer import told, transfer
+
+    tree = parameters(ctx, params, method)
+    cell = Cell(dataset, method, images_per_class, variant)
+    print(told(transfer(Layout(root), tree, cell, seeds(tree), to)))
+
+
+@app.command(context_settings=OPEN)
 def report(
     ctx: typer.Context,
     params: ParamsFile = DEFAULT,

@@ -11,12 +11,18 @@ from condensation.core.results import Judgement
 
 
 class Entry(NamedTuple):
-    """Where a method lives and whether it asks the ``teach`` stage for its seed's teacher, or expert trajectories."""
+    """Where a method lives and whether it asks the ``teach`` stage for its seed's teacher, or expert trajectories.
+
+    libraries: distributions beside its framework that decide what it makes.
+    """
 
     module: str
     teacher: bool = False
     trajectories: bool = False
+    libraries: tuple[str, ...] = ()
 
+
+AGENTS = ("torchvision", "stable-baselines3", "gymnasium", "optuna")
 
 METHODS = {
     "random": Entry("condensation.selection.random"),
@@ -29,6 +35,8 @@ METHODS = {
     "distribution_matching": Entry("condensation.pytorch.methods.distribution_matching"),
     "kernel_ridge": Entry("condensation.pytorch.methods.kernel_ridge"),
     "trajectory_matching": Entry("condensation.pytorch.methods.trajectory_matching", trajectories=True),
+    "mps_o": Entry("condensation.pytorch.methods.mps_o", libraries=AGENTS),
+    "mps_5o": Entry("condensation.pytorch.methods.mps_5o", libraries=AGENTS),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
     "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),
@@ -71,7 +79,8 @@ LIBRARIES = {"pytorch": ["torch"], "tfkeras": ["tensorflow-cpu", "keras"], "sele
 
 def libraries(method: str) -> list[str]:
     """The distributions whose versions decide what a method makes."""
-    return ["numpy", *LIBRARIES[entry(method).module.split(".")[1]]]
+    found = entry(method)
+    return ["numpy", *LIBRARIES[found.module.split(".")[1]], *found.libraries]
 
 
 def method_module(method: str) -> Method:

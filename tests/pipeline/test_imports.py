@@ -33,7 +33,8 @@ OUTSIDE = {
     "tensorflow": {"tfkeras/"},
     "keras": {"tfkeras/"},
     "mlflow": {"tracking.py"},
-    "optuna": {"tuning/"},
+    "optuna": {"tuning/", "pytorch/agent_search.py"},  # there for the methods that search by themselves
+    "stable_baselines3": {"pytorch/"},
     "matplotlib": {"reporting/"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}

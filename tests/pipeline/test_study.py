@@ -103,7 +103,15 @@ def test_variants_alone_make_a_page_without_a_main_table(tmp_path: Path, capsys:
 
 def test_a_variant_takes_one_change_of_each_group() -> None:
     groups = [{"a": {"x": 1}, "b": {"x": 2}}, {"c": {"y": 3}, "d": {"y": 4, "z": 5}}]
-    params = {"datasets": [], "images_per_class": [], "methods": [], "own": False, "judges": [], "variants": groups}
+    params = {
+        "datasets": [],
+        "images_per_class": [],
+        "methods": [],
+        "own": False,
+        "floor": False,
+        "judges": [],
+        "variants": groups,
+    }
     assert check(params, StudyParams, "study").named() == {
         "a-c": {"x": 1, "y": 3},
         "a-d": {"x": 1, "y": 4, "z": 5},

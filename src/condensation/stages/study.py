@@ -22,6 +22,7 @@ class StudyParams(Section):
     """What is made and judged.
 
     datasets, images_per_class, methods: every combination of them. own: whether each method is made as it is, too.
+    floor: whether random sets of the same sizes are made and judged beside them.
     variants: groups of changes, each by its name; a variant takes one of each group, and their names, joined.
     judges: networks that judge each set; empty for the protocol's own.
     """
@@ -30,6 +31,7 @@ class StudyParams(Section):
     images_per_class: list[int]
     methods: list[str]
     own: bool
+    floor: bool
     variants: list[dict[str, Changes]]
     judges: list[str]
 
@@ -68,6 +70,8 @@ def study(layout: Layout, tree: Mapping[str, Any], name: str, given: Mapping[str
             log.progress(done, total, str(cell))
             _make(layout, cell, changes, params.judges)
             done += 1
+        if params.floor:
+            _make(layout, replace(plain, method="random"), {}, params.judges)
     log.progress(done, total)
     for command in ("report", "comparison"):
         step(layout, command)

@@ -1,0 +1,229 @@
+"""What MPS-o and MPS-5o share: a CNN trained on real data, candidates, an agent that makes the set, the best set kept.
+
+A part of ``train``, stratified, is held out: it scores the sets, and with them the agent's episodes. The project's
+validation and test data are never seen. The best set on held-out images among all that the agent went through, the
+start included, is the result; with the agent off the same number of episodes is spent on random actions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import numpy as np
+import psutil
+import torch
+from pydantic import Field
+
+from condensation.core.condensed import CondensedDataset, check_request
+from condensation.core.images import ImageSet
+from condensation.core.params import Section
+from condensation.core.randomness import derive
+from condensation.core.runlog import RunLog
+from condensation.pytorch.agent_search import SearchParams, search
+from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learner, random_episode
+from condensation.pytorch.candidates import Eyes, Pool, random_candidates
+from condensation.pytorch.classifiers import CnnName, check_memory, classifier, training_memory
+from condensation.pytorch.networks import Network
+from condensation.pytorch.ridge import RidgeLayer
+from condensation.pytorch.sample_environment import Chosen, EnvironmentParams, SampleEnvironment
+from condensation.pytorch.teacher import normalisation
+from condensation.pytorch.training import Recipe, Training, predict, to_input
+from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
+
+Arrays = dict[str, np.ndarray]
+PENALTY_SETS = 3
+LEARNED = ("learning_rate", "exploration_decay")
+
+
+class CnnParams(Recipe):
+    """Which CNN looks at the samples, and how it is trained."""
+
+    name: CnnName
+
+
+class SystemParams(Section):
+    """What both systems have.
+
+    episodes: of all samples together. start: the set that every episode begins with. hold_out: share of each class of
+    train. candidates: random training images that may be chosen. dimensions: features of a sample in the agent's
+    state. learner: the agent's own numbers. search: null to take these as they are. penalties: of the last layer, of
+    which the one is taken that suits random sets of the wanted size. memory_limit_gb: null for what the machine
+    has free.
+    """
+
+    agent: Literal["on", "off"]
+    algorithm: Algorithm
+    episodes: int = Field(ge=1)
+    start: Literal["random", "k_means"]
+    hold_out: float = Field(gt=0, lt=1)
+    candidates: int = Field(ge=1)
+    dimensions: int = Field(ge=1)
+    cnn: CnnParams
+    environment: EnvironmentParams
+    learner: AgentParams
+    search: SearchParams | None
+    untrained: UntrainedParams
+    penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    memory_limit_gb: float | None = Field(gt=0)
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a set came about: the environment, the set that it started from, the best one, the agent where it was on."""
+
+    environment: SampleEnvironment
+    start: Chosen
+    best: Chosen
+    learner: Learner | None
+
+
+class System:
+    """One run: the split, the CNN, the environment and the episodes.
+
+    adapted: whether the CNN is adapted to the images' size, or the images are resized to what the CNN expects.
+    Raises InputError for sets that are not possible and when the memory is not enough, before any work.
+    """
+
+    def __init__(
+        self, train: ImageSet, images_per_class: int, params: SystemParams, seed: int, log: RunLog, *, adapted: bool
+    ) -> None:
+        check_request(train, images_per_class)
+        self.params, self.seed, self.log, self.adapted = params, seed, log, adapted
+        self.images_per_class = images_per_class
+        self.rest, self.held = train.split(params.hold_out, derive(seed, "hold-out"))
+        check_request(self.rest, images_per_class)
+        self._check_memory()
+        self._scale = normalisation(self.rest)
+        self._state = log.resume() or {}
+
+    def _check_memory(self) -> None:
+        """Say what the training needs and refuse what does not fit."""
+        cnn, images = self.params.cnn, self.rest.images
+        batch = min(cnn.batch_size, len(self.rest))
+        shape, classes = self.rest.image_shape, self.rest.classes
+        needed = training_memory(cnn.name, image_shape=shape, classes=classes, adapted=self.adapted, batch=batch)
+        needed += 2 * 4 * images.size  # the training images as float32, at pixel scale and normalised
+        limit = self.params.memory_limit_gb
+        allowed = psutil.virtual_memory().available if limit is None else int(limit * 2**30)
+        what = f"{cnn.name} on batches of {batch}"
+        check_memory(needed, allowed, what)
+        self.log.progress(1, 1, f"{what} needs about {needed / 2**30:.2f} GiB of memory, {allowed / 2**30:.2f} allowed")
+
+    def made(self) -> Made:
+        """Do the work."""
+        environment = self._environment(self._cnn())
+        scores = [float(score) for score in self._state.get("scores", [])]
+        start = environment.best
+        learner = self._learner(environment, scores) if self.params.agent == "on" else None
+        environment.best = _best(self._state) or start
+        self._episodes(environment, learner, scores)
+        return Made(environment, start, environment.best, learner)
+
+    def _cnn(self) -> Network:
+        """The CNN, trained; a resumed run goes on in the middle of it or reads the weights."""
+        cnn, seed = self.params.cnn, derive(self.seed, "cnn")
+        shape, classes = self.rest.image_shape, self.rest.classes
+        network = classifier(cnn.name, image_shape=shape, classes=classes, seed=seed, adapted=self.adapted)
+
+        def train() -> Arrays:
+            inputs, labels = to_input(self.rest.pixels(), *self._scale), torch.from_numpy(self.rest.labels)
+            training = Training(network, inputs, labels, recipe=cnn, seed=derive(seed, "training"))
+            if "training" in self._state:
+                training.restore(self._state)
+            for step in training:
+                self.log.progress(step, training.steps, cnn.name)
+                self.log.checkpoint(training.state)
+            weights = {f"network/{k}": v.numpy() for k, v in network.state_dict().items()}
+            right = predict(network, to_input(self.held.pixels(), *self._scale)).argmax(1) == self.held.labels
+            return {**weights, "curve": np.array(training.curve), "accuracy": np.array(right.mean())}
+
+        kept = self.log.keep("cnn", train)
+        network.load_state_dict({k: torch.tensor(v) for k, v in _part(kept, "network/").items()})
+        if "scores" not in self._state:
+            for tenth, loss in enumerate(kept["curve"], 1):
+                self.log.metrics(tenth, cnn_loss=float(loss))
+            self.log.metrics(len(kept["curve"]), cnn_held_out_accuracy=float(kept["accuracy"]))
+        return network
+
+    def _environment(self, network: Network) -> SampleEnvironment:
+        params, seed = self.params, self.seed
+        rows = random_candidates(self.rest, params.candidates, self.images_per_class, derive(seed, "candidates"))
+        pixels, labels = self.rest.pixels(rows), self.rest.labels[rows]
+        untrained = UntrainedFeatures(to_input(pixels, *self._scale), params.untrained, derive(seed, "untrained"))
+        eyes = Eyes(network, untrained, self._scale, pixels, params.dimensions, derive(seed, "eyes"))
+        pool = Pool(pixels, labels, eyes.see(pixels, labels))
+        held = untrained.of(to_input(self.held.pixels(), *self._scale))
+        examples, classes = pool.views.untrained, self.rest.classes
+        ridge = RidgeLayer(examples, held, self.held.labels, classes=classes, penalty=params.penalties[0])
+        starts = [pool.start("random", self.images_per_class, derive(seed, "penalty", i)) for i in range(PENALTY_SETS)]
+        ridge.choose_penalty(params.penalties, [(examples[start], labels[start]) for start in starts])
+        start = pool.start(params.start, self.images_per_class, derive(seed, "start"))
+        discrete = params.algorithm in DISCRETE
+        return SampleEnvironment(pool, eyes, ridge, params.environment, start, discrete=discrete)
+
+    def _learner(self, environment: SampleEnvironment, scores: list[float]) -> Learner:
+        """The agent, with the numbers that the search found where there is one."""
+        params, found = self.params, self.params.learner
+        if params.search is not None:
+            keep = partial(self.log.checkpoint, lambda: {"scores": np.array(scores)})
+            seed = derive(self.seed, "search")
+            found = search(
+                environment, params.algorithm, found, params.search, seed, scores=scores, log=self.log, keep=keep
+            )
+        return Learner(environment, params.algorithm, found, derive(self.seed, "learner"))
+
+    def _episodes(self, environment: SampleEnvironment, learner: Learner | None, scores: list[float]) -> None:
+        """The agent's episodes, the last of them without exploring, or as many of random actions."""
+        total, done = self.params.episodes + 1, int(self._state.get("episodes", 0))
+        if learner and done:
+            learner.restore(_part(self._state, "agent/"))
+
+        def whole() -> Arrays:
+            best, agent = environment.best, learner.state() if learner else {}
+            kept = {"base": best.base, "edits": best.edits, "value": np.array(best.value), "episodes": np.array(done)}
+            return {**kept, "scores": np.array(scores), **{f"agent/{name}": array for name, array in agent.items()}}
+
+        while done < total:
+            if learner is None:
+                report = random_episode(environment, derive(self.seed, "random", done))
+            else:
+                report = learner.episode(done) if done < total - 1 else learner.greedy()
+            done += 1
+            self.log.metrics(done, **report, best_value=environment.best.value)
+            self.log.progress(done, total, f"reward {report['reward']:.3f}, held-out {environment.best.value:.3f}")
+            self.log.checkpoint(whole)
+
+
+def condense_by(
+    train: ImageSet,
+    *,
+    method: str,
+    images_per_class: int,
+    params: SystemParams,
+    seed: int,
+    log: RunLog,
+    adapted: bool,
+) -> tuple[CondensedDataset, Made]:
+    """The set that the agent made, hard labels, and how it came about; see System for the errors."""
+    made = System(train, images_per_class, params, seed, log, adapted=adapted).made()
+    environment, learner = made.environment, made.learner
+    condensed = CondensedDataset.build(
+        train,
+        environment.images(made.best),
+        environment.labels,
+        method=method,
+        images_per_class=images_per_class,
+        seed=seed,
+        params=params,
+        learned={name: getattr(learner.params, name) for name in LEARNED} if learner else {},
+    )
+    return condensed, made
+
+
+def _best(state: Mapping[str, np.ndarray]) -> Chosen | None:
+    return Chosen(state["base"], state["edits"], float(state["value"])) if "base" in state else None
+
+
+def _part(state: Mapping[str, np.ndarray], prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

@@ -1,0 +1,78 @@
+"""MPS-o and MPS-5o: what the agent's switch changes, memory, the kept set, the picture."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from contract import params_of, toy
+
+from condensation.core.errors import InputError
+from condensation.core.runlog import RunLog
+from condensation.pytorch.classifiers import training_memory
+from condensation.pytorch.methods import mps_5o, mps_o
+from condensation.pytorch.sample_system import Made, condense_by
+
+
+def made_by(log: RunLog | None = None, **changes: Any) -> Made:
+    params = params_of("mps_o", **changes)
+    log = log or RunLog()
+    return condense_by(toy(), method="mps_o", images_per_class=2, params=params, seed=1, log=log, adapted=True)[1]
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "ddpg", "td3"])
+def test_every_algorithm_makes_a_set(algorithm: str) -> None:
+    log = RunLog()
+    made = made_by(log, algorithm=algorithm)
+    assert made.best.value >= made.start.value
+    episodes = [row for row in log.history if "similarity" in row]
+    assert len(episodes) == 3  # two, and one without exploring
+    for row in episodes:
+        assert row["reward"] == pytest.approx(0.5 * row["similarity"] + 0.5 * row["classification"])
+    assert [row["best_value"] for row in episodes] == sorted(row["best_value"] for row in episodes)
+
+
+def test_without_the_agent_as_many_episodes_are_random() -> None:
+    log = RunLog()
+    made = made_by(log, agent="off")
+    assert made.learner is None
+    assert len([row for row in log.history if "similarity" in row]) == 3
+    assert not any("trial_reward" in row or "exploration" in row for row in log.history)
+
+
+def test_the_start_is_the_first_set_to_beat() -> None:
+    k_means, random = (made_by(start=start) for start in ("k_means", "random"))
+    assert not np.array_equal(k_means.start.base, random.start.base)
+    for made in (k_means, random):
+        assert not made.start.edits.any()
+        np.testing.assert_array_equal(np.bincount(made.environment.labels), [2, 2, 2])
+
+
+def test_no_sample_of_the_hold_out_can_be_chosen() -> None:
+    made = made_by(hold_out=0.5)
+    assert len(made.environment.pool) == len(toy()) - sum(round(0.5 * count) for count in toy().counts())
+
+
+def test_more_memory_than_allowed_is_refused_before_any_work() -> None:
+    params = params_of("mps_5o", cnn={**params_of("mps_5o").cnn.model_dump(), "name": "vgg11_bn"}, memory_limit_gb=1.0)
+    needed = training_memory("vgg11_bn", image_shape=(8, 8, 1), classes=3, adapted=False, batch=37) / 2**30
+    log = RunLog()
+    with pytest.raises(InputError, match=rf"needs about {needed:.2f} GiB of memory and 1.00 GiB are allowed"):
+        mps_5o.condense(toy(), images_per_class=1, params=params, seed=0, log=log)
+    assert log.history == []
+
+
+def test_the_memory_is_said_before_it_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    params = params_of("mps_o", search=None, agent="off")
+    mps_o.condense(toy(), images_per_class=1, params=params, seed=0, log=RunLog("toy", show=True))
+    assert "lenet on batches of 37 needs about 0.00 GiB of memory" in capsys.readouterr().err.splitlines()[0]
+
+
+def test_the_picture_shows_the_start_above_what_came_of_it() -> None:
+    log = RunLog()
+    params = params_of("mps_5o")
+    condensed = mps_5o.condense(toy((12, 9, 3)), images_per_class=2, params=params, seed=1, log=log)
+    picture = log.figures["samples"]
+    assert picture.dtype == np.uint8
+    assert picture.shape == (3 * 2 * (12 + 2) + 2 * 3 * 2, 2 * (9 + 2), 3)
+    first = np.rint(condensed.images[0] * 255).astype(np.uint8)
+    np.testing.assert_array_equal(picture[14 : 14 + 12, :9], first)
