@@ -73,11 +73,19 @@ def teach(dataset: Dataset) -> None:
 def condense(dataset: Dataset, method: Method, images_per_class: ImagesPerClass) -> None:
     """Make the sets of a cell within its budget; exit status 3 when that does not suffice."""
     from condensation.stages.benchmark import BenchmarkLayout, BenchmarkParams
-    from condensation.stages.budget import OutOfBudget, alone, condense_within, end_with_the_benchmark, write_parameters
+    from condensation.stages.budget import (
+        OutOfBudget,
+        alone,
+        condense_within,
+        end_with_the_benchmark,
+        save_within,
+        write_parameters,
+    )
     from condensation.tracking import tracker
 
     end_with_the_benchmark()
     layout, params, tree = BenchmarkLayout(), BenchmarkParams.read(), read_params(PARAMS)
+    save_within(params.budget_seconds)
     cell = Cell(dataset, method, images_per_class)
     with alone(layout, *cell.path.parts):
         changed, told = params.applied(tree, method), tracker(HERE)

@@ -30,14 +30,14 @@ def test_a_second_run_changes_nothing_and_the_rest_is_kept(finished: Path, tmp_p
 
 
 def test_the_block_says_what_was_measured(finished: Path) -> None:
-    text = block(read_records(finished / "reports/metrics"), [*ASKED, ("mnist", "random", 50)])
+    text = block(read_records(finished / "reports/metrics"), [*ASKED, ("mnist", "random", 50), ("mnist", "random", 1)])
     lines = text.splitlines()
     assert "| 10 per class | Digits |" in lines
     assert "| Random | 61.7 (54.1 to 69.3) |" in lines
     assert "| Herding | 70.7 (67.8 to 73.5)<br>+9.0 \\*\\* (+4.0 to +14.0) |" in lines
     assert "| MPS2U | not run |" in lines
     assert "| Whole training set | 91.0 (78.3 to 103.7) |" in lines
-    assert "Left out: not run yet: MNIST; 50 per class: not run yet." in lines
+    assert "Left out: not run yet: MNIST; 50 and 1 per class: not run yet." in lines
     assert "n = 6 (3 sets x 2 networks), seeds 0, 1 and 2" in lines[-1]
     assert "protocol `standard`, network `convnet`" in lines[-1]
     assert "two cores; commit abc1234." in lines[-1]

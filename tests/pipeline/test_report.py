@@ -236,6 +236,9 @@ def test_absent_names_each_thing_that_was_asked_for() -> None:
         "MNIST: the whole training set was not judged.",
         "Digits: the whole training set was not judged.",
     ]
+    several = [("svhn", "random", 1), ("svhn", "random", 10)]
+    assert "SVHN: not run, none of its 2 cells." in absent(there, [*asked, *several])
+    assert not any("SVHN: the whole" in sentence for sentence in absent(there, several))
     whole = judged("whole", {0: [90.0]}, None)
     assert absent(records(judged("random", RANDOM), whole, condensed=(made("random"),)), asked[:1]) == []
 

@@ -1,5 +1,6 @@
 """The tables behind the main one: every result, what it cost, what is missing and under which conditions."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -146,18 +147,26 @@ def absent(records: Records, expected: Sequence[Key]) -> list[str]:
         f"{dataset_name(dataset)}, {method_name(method)}, {listed(map(str, sizes))} per class: {reason}."
         for (dataset, method, reason), sizes in lost.items()
     ]
+    sentences += [f"{dataset_name(dataset)}: not run, none of its {n} cells." for dataset, n in idle(records, expected)]
+    for dataset in sorted(records.absent, key=dataset_order):
+        sentences.append(f"{dataset_name(dataset)}: not run; its images are not here and could not be downloaded.")
     whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
-    sentences += [
-        f"{dataset_name(d)}: not run; its images are not here and could not be downloaded."
-        for d in sorted(records.absent, key=dataset_order)
-    ]
     named = sorted({key[0] for key in (*present(records, expected), *judged)}, key=dataset_order)
     return sentences + [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
 
 
+def idle(records: Records, expected: Sequence[Key]) -> list[tuple[str, int]]:
+    """The data sets of which several cells were asked for and nothing is there, each with the number of cells."""
+    begun = {key[0] for key in (*records.judged_keys(), *records.condensed, *records.unfinished)}
+    begun |= {*(cell.dataset for cell in records.judged), *records.absent}
+    counts = Counter(dataset for dataset, _, _ in dict.fromkeys(expected))
+    return [(dataset, counts[dataset]) for dataset in counts if counts[dataset] > 1 and dataset not in begun]
+
+
 def present(records: Records, expected: Sequence[Key]) -> list[Key]:
-    """What was asked for of data sets whose images are here."""
-    return [key for key in expected if key[0] not in records.absent]
+    """What was asked for, less the data sets that one sentence says all about: idle, or without images."""
+    left_out = {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
+    return [key for key in expected if key[0] not in left_out]
 
 
 def unseen(records: Records, shown: Collection[Key]) -> list[str]:

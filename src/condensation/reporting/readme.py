@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from condensation.core.errors import InputError
 from condensation.core.results import CondensedCell, JudgedCell
-from condensation.reporting.details import gain_cell, present
+from condensation.reporting.details import gain_cell, idle
 from condensation.reporting.display import (
     WHOLE,
     dataset_name,
@@ -84,8 +84,7 @@ def _gain(row: Row) -> str:
 
 def _absent(records: Records, expected: Sequence[Key], sizes: Sequence[int]) -> list[str]:
     """A paragraph on what the tables leave out, if there is any."""
-    begun = {key[0] for key in (*records.judged_keys(), *records.unfinished)}
-    later = sorted({key[0] for key in present(records, expected)} - begun, key=dataset_order)
+    later = sorted((dataset for dataset, _ in idle(records, expected)), key=dataset_order)
     small = sorted({key[2] for key in expected} - set(sizes), reverse=True)
     parts = [f"not run yet: {listed(map(dataset_name, later))}"] if later else []
     parts += [f"{listed(map(str, small))} per class: not run yet"] if small else []

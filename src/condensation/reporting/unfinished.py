@@ -62,4 +62,4 @@ def read_absent_data(metrics: Path, read: Callable[[Path, type[AbsentData]], Abs
 
 def unfinished_square(found: UnfinishedCell | None) -> Cell:
     """What a table shows in place of a number."""
-    return missing() if found is None else missing("not finished", note=found.words())
+    return missing() if found is None else missing("not finished", note=f"{found.sets_made} of {found.sets} sets made")

@@ -88,14 +88,22 @@ def _repro(names: Sequence[str]) -> None:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Tell a group of processes to stop, wait, and kill what is left."""
     for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(process, number)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            try:
-                os.killpg(process.pid, number if end - time.monotonic() > PATIENCE - 0.2 else 0)
-            except ProcessLookupError:
-                return
             process.poll()
+            if not _signal(process, 0):
+                return
             time.sleep(0.2)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to a group of processes; whether there is any left."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def report_benchmark(
