@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract import params_of, toy
+from contract import PARAMS, params_of, toy
+from sklearn.datasets import load_digits
 
 from condensation.core.errors import InputError
+from condensation.core.images import ImageSet
+from condensation.core.params import check
 from condensation.core.runlog import RunLog
 from condensation.pytorch.classifiers import training_memory
 from condensation.pytorch.methods import mps_5o, mps_o
@@ -45,6 +48,32 @@ def test_the_start_is_the_first_set_to_beat() -> None:
     for made in (k_means, random):
         assert not made.start.edits.any()
         np.testing.assert_array_equal(np.bincount(made.environment.labels), [2, 2, 2])
+
+
+def digits() -> ImageSet:
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    return ImageSet(images, bunch.target.astype(np.int64), tuple("0123456789"), "digits")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["dqn", "ppo", "ddpg", "td3"])
+def test_reward_per_episode_rises_on_digits(algorithm: str) -> None:
+    """As params.yaml says, less the search and with fewer episodes; of the last three against the first three."""
+    values = {**PARAMS["mps_o"], "algorithm": algorithm, "episodes": 14, "search": None, "candidates": 800}
+    values["cnn"] = {**values["cnn"], "min_steps": 0, "max_steps": 120}
+    log = RunLog()
+    condense_by(
+        digits(),
+        method="mps_o",
+        images_per_class=5,
+        params=check(values, mps_o.Params, "mps_o"),
+        seed=0,
+        log=log,
+        adapted=True,
+    )
+    rewards = [row["reward"] for row in log.history if "similarity" in row]
+    assert np.mean(rewards[-3:]) > np.mean(rewards[:3]) + 0.01
 
 
 def test_no_sample_of_the_hold_out_can_be_chosen() -> None:

@@ -56,7 +56,8 @@ def test_the_table_and_its_moves() -> None:
 
 
 def test_continuous_actions() -> None:
-    move = continuous_moves(np.array([[1, -1, 0, 0.5, -0.2], [0, 0, 0, 0, 0.75]], np.float32), 0.5)
-    np.testing.assert_allclose(move.edits, [[0.5, -0.5, 0, 0.25], [0, 0, 0, 0]])
+    move = continuous_moves(np.array([[1, -1, 0, 0.5, -0.2], [0, 0, 0, 0, 0.75]], np.float32))
+    np.testing.assert_allclose(move.edits, [[1, -1, 0, 0.5], [0, 0, 0, 0]])
+    assert not move.adds
     assert np.isnan(move.ranks[0])
     assert move.ranks[1] == pytest.approx(0.25)

@@ -115,7 +115,9 @@ def test_continuous_actions_and_states_of_pixels() -> None:
     assert states.shape == (4, SIDE * SIDE + 6 + EDITS)
     np.testing.assert_array_equal(states[0, : SIDE * SIDE], made.pool.pixels[2].ravel())
     states, *_ = made.step(np.array([[0.5, 0, 0, 0, -1], [0, 0, 0, 0, 1.0], [0] * 5, [0, 0, 0, 0, 0.01]], np.float32))
-    assert made._edits[0].tolist() == [0.25, 0, 0, 0]
+    assert made._edits[0].tolist() == [0.5, 0, 0, 0]
+    made.step(np.array([[0.25, 0, 0, 0, 0]] * 4, np.float32))
+    assert made._edits[0].tolist() == [0.25, 0, 0, 0]  # in the place of the edit before
     assert made._base[1] == made._cells[1][0]
     assert made._base[2] == 12
     assert made._base[3] == made._cells[3][-1]

@@ -5,6 +5,10 @@ it alone and puts them back, so an agent's state is its weights, its optimisers'
 
 Exploration decays with the steps taken, as ``decay`` to their number, from a start of its own for each algorithm: the
 share of random actions (DQN), the deviation of the noise on actions (DDPG, TD3), the weight of the entropy (PPO).
+
+Agents learn from the reward less the largest that similarity and classification can give. Episodes have one length, so
+the same actions are best; but values start near 0, and an actor that follows a critic while this learns an offset runs
+into the corners of its actions and stays there.
 """
 
 import io
@@ -21,6 +25,7 @@ from stable_baselines3 import DDPG, DQN, PPO, TD3
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
@@ -28,7 +33,7 @@ from condensation.pytorch.sample_environment import SampleEnvironment
 
 Algorithm = Literal["dqn", "ppo", "ddpg", "td3"]
 DISCRETE = ("dqn", "ppo")
-EXPLORATION = {"dqn": 1.0, "ppo": 0.05, "ddpg": 0.5, "td3": 0.5}
+EXPLORATION = {"dqn": 1.0, "ppo": 0.05, "ddpg": 0.3, "td3": 0.3}
 LEAST_EXPLORATION = 0.01
 MEMORY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
@@ -66,6 +71,24 @@ class PerSampleDQN(DQN):
         ), state
 
 
+class _Centred(VecEnvWrapper):
+    """The environment with another zero of its reward."""
+
+    def __init__(self, environment: SampleEnvironment) -> None:
+        super().__init__(environment)
+        weights = environment.params.reward
+        self._most = np.float32(weights.similarity + weights.classification)
+
+    def reset(self) -> np.ndarray:
+        """The first states."""
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        """As the environment's, the rewards moved."""
+        states, rewards, over, infos = self.venv.step_wait()
+        return states, rewards - self._most, over, infos
+
+
 class Learner:
     """One agent and the environment that it learns in; an environment that suits the algorithm's actions."""
 
@@ -78,7 +101,7 @@ class Learner:
         self._model.set_logger(Logger(folder=None, output_formats=[]))
 
     def _fresh(self) -> Any:
-        p = self.params
+        p, world = self.params, _Centred(self.environment)
         shared: dict[str, Any] = {
             "learning_rate": p.learning_rate,
             "gamma": p.discount,
@@ -87,9 +110,7 @@ class Learner:
         }
         if self.algorithm == "ppo":
             batch = _divisor(self._each, p.batch_size)
-            return PPO(
-                "MlpPolicy", self.environment, n_steps=self._steps, batch_size=batch, n_epochs=p.updates, **shared
-            )
+            return PPO("MlpPolicy", world, n_steps=self._steps, batch_size=batch, n_epochs=p.updates, **shared)
         replayed = {
             "buffer_size": max(p.memory, self._each),
             "batch_size": p.batch_size,
@@ -98,10 +119,10 @@ class Learner:
             "gradient_steps": p.updates,
         }
         if self.algorithm == "dqn":
-            model = PerSampleDQN("MlpPolicy", self.environment, target_update_interval=self._each, **replayed, **shared)
+            model = PerSampleDQN("MlpPolicy", world, target_update_interval=self._each, **replayed, **shared)
             model.exploration_schedule = lambda _: self.exploration
             return model
-        return {"ddpg": DDPG, "td3": TD3}[self.algorithm]("MlpPolicy", self.environment, **replayed, **shared)
+        return {"ddpg": DDPG, "td3": TD3}[self.algorithm]("MlpPolicy", world, **replayed, **shared)
 
     @property
     def exploration(self) -> float:

@@ -21,7 +21,8 @@ CHUNK = 512
 class EditParams(Section):
     """How far an image may be moved; the defaults are the authors' augmentation, which has no zoom.
 
-    rotation: degrees. shift: share of the side. zoom: share of the size. step: share of the limit that an action moves.
+    rotation: degrees. shift: share of the side. zoom: share of the size. step: share of the limit that a discrete
+    action moves.
     """
 
     rotation: float = Field(10.0, ge=0, le=180)
@@ -34,41 +35,42 @@ class EditParams(Section):
 class Move:
     """What a batch of actions asks for.
 
-    edits: change of each edit, float (n, 4). ranks: float (n,), which candidate comes in, 0 for the most central of the
-    cell and 1 for the outermost; not a number where the sample stays.
+    edits: float (n, 4), added to the sample's where ``adds``, else in their place. ranks: float (n,), which candidate
+    comes in, 0 for the most central of the cell and 1 for the outermost; not a number where the sample stays.
     """
 
     edits: np.ndarray
     ranks: np.ndarray
+    adds: bool
 
 
 def discrete_table(choices: int, step: float) -> list[tuple[str, Move]]:
     """The discrete actions, by name: keep, ``choices`` candidates of evenly spread ranks, each edit up and down."""
     still, stays = np.zeros((1, EDITS)), np.full(1, np.nan)
-    table = [("keep", Move(still, stays))]
+    table = [("keep", Move(still, stays, adds=True))]
     for rank in np.linspace(0, 1, choices):
-        table.append((f"replace by rank {rank:.2f}", Move(still, np.array([rank]))))
+        table.append((f"replace by rank {rank:.2f}", Move(still, np.array([rank]), adds=True)))
     for index, name in enumerate(("turn", "shift down", "shift right", "zoom")):
         for sign in (-1, 1):
             change = np.zeros((1, EDITS))
             change[0, index] = sign * step
-            table.append((f"{name} {sign:+d}", Move(change, stays)))
+            table.append((f"{name} {sign:+d}", Move(change, stays, adds=True)))
     return table
 
 
 def discrete_moves(table: list[tuple[str, Move]], actions: np.ndarray) -> Move:
     """The moves of actions int (n,)."""
     edits = np.concatenate([move.edits for _, move in table])
-    return Move(edits[actions], np.concatenate([move.ranks for _, move in table])[actions])
+    return Move(edits[actions], np.concatenate([move.ranks for _, move in table])[actions], adds=True)
 
 
-def continuous_moves(actions: np.ndarray, step: float) -> Move:
-    """The moves of actions float (n, 5) in -1..1: four edits, and a choice.
+def continuous_moves(actions: np.ndarray) -> Move:
+    """The moves of actions float (n, 5) in -1..1: the four edits themselves, and a choice.
 
-    A choice above 0 puts a candidate in the sample's place, the more central the nearer to 1, and the edits begin anew.
+    A choice above 0 puts a candidate in the sample's place, the more central the nearer to 1.
     """
     choice = actions[:, EDITS].astype(np.float64)
-    return Move(step * actions[:, :EDITS].astype(np.float64), np.where(choice > 0, 1 - choice, np.nan))
+    return Move(actions[:, :EDITS].astype(np.float64), np.where(choice > 0, 1 - choice, np.nan), adds=False)
 
 
 def edited(images: np.ndarray, edits: np.ndarray, params: EditParams) -> np.ndarray:

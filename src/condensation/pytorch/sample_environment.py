@@ -123,13 +123,12 @@ class SampleEnvironment(VecEnv):
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Do them: states, rewards, whether the episode is over, and the last states where it is."""
-        step = self.params.edits.step
-        move = discrete_moves(self._table, self._actions) if self._table else continuous_moves(self._actions, step)
+        move = discrete_moves(self._table, self._actions) if self._table else continuous_moves(self._actions)
         base, edits = self._base.copy(), self._edits.copy()
         for place in np.flatnonzero(~np.isnan(move.ranks)):
             cell = self._cells[place]
             base[place], edits[place] = cell[round(float(move.ranks[place]) * (len(cell) - 1))], 0.0
-        gain = self._place(base, np.clip(edits + move.edits, -1, 1), self._views)
+        gain = self._place(base, np.clip(edits + move.edits if move.adds else move.edits, -1, 1), self._views)
         rewards = self._reward(gain)
         self._done += 1
         if self.ridge.value > self.best.value:
