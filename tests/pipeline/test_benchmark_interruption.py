@@ -1,8 +1,7 @@
-"""The real ``condense benchmark`` with DVC: stopped in the middle it leaves nothing running, then makes equal bytes."""
+"""The real ``condense benchmark`` with DVC: killed in the middle it leaves nothing running, then makes equal bytes."""
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -86,14 +85,13 @@ def wait_for(what: Any, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_in_the_middle_it_goes_on_to_the_same_bytes(project: Path, number: signal.Signals) -> None:
+def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(project: Path) -> None:
     layout, work = BenchmarkLayout(project), project / ".condense/benchmark/work"
     process = start(project, "benchmark", "--only", ONLY)
     wait_for(lambda: process.poll() is not None or list(work.glob("toy/*/*/*/checkpoint.npz")), 300)
     assert process.poll() is None, (project / "log.txt").read_text()
-    process.send_signal(number)
-    assert process.wait(90) == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130}[number]
+    process.kill()
+    process.wait(90)
     wait_for(lambda: not at_work(project), 90)
     assert not layout.condensed(CELL).exists(), "it was over before the signal; give it more to do"
     (left,) = read_records(layout.reports / "metrics").unfinished.values()
