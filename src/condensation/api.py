@@ -8,10 +8,14 @@ from PIL import Image
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
+from condensation.core.pictures import pictures
 
 
 class PortableSet(CondensedDataset):
-    """A condensed set that turns into tensors, a data frame or a folder of images."""
+    """A condensed set that turns into tensors, a data frame or a folder of images.
+
+    A stored image that holds several pictures comes out as those, each as large as the image.
+    """
 
     @staticmethod
     def load(path: Path) -> "PortableSet":
@@ -35,17 +39,24 @@ class PortableSet(CondensedDataset):
         """A DataFrame: label, class_name and a column for each pixel value (``p0`` .. in the order h, w, c)."""
         import pandas as pd
 
-        frame = pd.DataFrame(self.images.reshape(len(self), -1)).add_prefix("p")
-        frame.insert(0, "class_name", [self.provenance.class_names[label] for label in self.labels])
-        frame.insert(0, "label", self.labels)
+        images, labels = self._read()
+        frame = pd.DataFrame(images.reshape(len(images), -1)).add_prefix("p")
+        frame.insert(0, "class_name", [self.provenance.class_names[label] for label in labels])
+        frame.insert(0, "label", labels)
         return frame
 
     def export_npz(self, path: Path) -> Path:
-        """Plain arrays ``images`` float32 (n, h, w, c), ``labels`` int64 (n,), ``class_names``: numpy reads them."""
+        """Plain arrays ``images`` float32 (n, h, w, c), ``labels`` int64 (n,), ``class_names``: numpy reads them.
+
+        And ``soft_labels`` float16 (n, classes) where there are any.
+        """
         from condensation.core.files import write_npz
 
-        arrays = {"images": self.images, "labels": self.labels, "class_names": np.array(self.provenance.class_names)}
-        write_npz(path, arrays if self.soft_labels is None else {**arrays, "soft_labels": self.soft_labels})
+        images, labels = self._read()
+        arrays = {"images": images, "labels": labels, "class_names": np.array(self.provenance.class_names)}
+        if self.soft_labels is not None:
+            arrays["soft_labels"] = self.soft_labels.reshape(len(images), -1)
+        write_npz(path, arrays)
         return path
 
     def export_folder(self, folder: Path) -> Path:
@@ -60,9 +71,15 @@ class PortableSet(CondensedDataset):
         names = [name.replace("/", "_") for name in self.provenance.class_names]
         if names != sorted(names):
             names = [f"{label:0{len(str(len(names) - 1))}d}-{name}" for label, name in enumerate(names)]
-        pixels = np.rint(np.clip(self.images, 0, 1) * 255).astype(np.uint8)
-        for index, label in enumerate(self.labels):
+        images, labels = self._read()
+        pixels = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+        for index, label in enumerate(labels):
             target = folder / names[label] / f"{index:05d}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[index][..., 0] if pixels.shape[-1] == 1 else pixels[index]).save(target)
         return folder
+
+    def _read(self) -> tuple[np.ndarray, np.ndarray]:
+        """(pictures float32 (n, h, w, c), their labels int64 (n,))."""
+        count = self.provenance.pictures_per_image
+        return pictures(self.images, count), np.repeat(self.labels, count)

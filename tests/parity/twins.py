@@ -18,11 +18,9 @@ CLASSES = 10
 
 
 def by_pytorch(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights drawn by PyTorch, logits (n, classes), the loss' gradient for each weight, and enlarged pictures."""
+    """Weights drawn by PyTorch, logits (n, classes) and the loss' gradient for each weight."""
     import torch
     from torch import nn
-
-    from condensation.pytorch.exchange import pictures
 
     torch.manual_seed(0)
     images = torch.from_numpy(given["images"].transpose(0, 3, 1, 2).copy())
@@ -33,7 +31,7 @@ def by_pytorch(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 128), nn.ReLU(), nn.Linear(128, CLASSES))
     logits = network(images)
     nn.functional.cross_entropy(logits, torch.from_numpy(given["labels"])).backward()
-    found = {"logits": logits.detach().numpy(), "pictures": pictures(given["images"], 4)}
+    found = {"logits": logits.detach().numpy()}
     for name, parameter in network.named_parameters():
         found[f"weight/{name}"] = parameter.detach().numpy()
         found[f"gradient/{name}"] = parameter.grad.numpy()
@@ -44,7 +42,6 @@ def by_keras(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same from the weights of the other, with the gradients laid out as PyTorch has them."""
     import tensorflow as tf
 
-    from condensation.tfkeras.exchange import pictures
     from condensation.tfkeras.networks import evaluation_convnet
 
     images = given["images"]
@@ -57,7 +54,7 @@ def by_keras(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         logits = model(images, training=True)
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(given["labels"], logits))
     gradients = tape.gradient(loss, model.trainable_variables)
-    found = {"logits": logits.numpy(), "pictures": pictures(images, 4)}
+    found = {"logits": logits.numpy()}
     for gradient, name in zip(gradients, names, strict=True):
         parameter = name.removeprefix("weight/")
         found[f"gradient difference/{parameter}"] = gradient.numpy() - to_keras(given[f"gradient/{parameter}"], maps)

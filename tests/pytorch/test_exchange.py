@@ -1,14 +1,14 @@
 """Condensed sets as tensors."""
 
 import numpy as np
-import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from condensation.core.condensed import CondensedDataset
-from condensation.core.errors import InputError
 from condensation.core.params import Section
-from condensation.pytorch.exchange import pictures, to_torch
+from condensation.core.pictures import pictures
+from condensation.pytorch.exchange import to_torch
+from condensation.pytorch.synthetic import tiled, untiled
 
 
 def condensed(train, soft=None) -> CondensedDataset:
@@ -40,17 +40,14 @@ def test_soft_labels_sum_to_one_in_float32(train):
     torch.testing.assert_close(labels, torch.full((3, 3), 1 / 3))
 
 
-def test_pictures_are_cut_by_rows_and_enlarged():
-    image = np.zeros((2, 8, 8, 1), np.float32)
-    image[0, :4, 4:] = 1
-    image[1, 4:, 4:] = np.arange(4)[:, None, None]
-    cut = pictures(image, 4)
-    assert cut.shape == (8, 8, 8, 1)
-    assert cut.reshape(8, -1).mean(1).tolist() == pytest.approx([0, 1, 0, 0, 0, 0, 0, 1.5])
-    np.testing.assert_allclose(cut[7, :, 3, 0], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+def test_tensors_are_tiled_and_read_as_the_decoder_reads():
+    for count in (1, 4, 9):
+        stored = tiled(torch.randn(2 * count, 3, 11, 10, generator=torch.Generator().manual_seed(count)), count)
+        assert stored.shape == (2, 3, 11, 10)
+        read = pictures(stored.permute(0, 2, 3, 1).contiguous().numpy(), count)
+        np.testing.assert_allclose(untiled(stored, count).permute(0, 2, 3, 1).numpy(), read, atol=1e-5)
 
 
-def test_pictures_that_do_not_fit_are_refused():
-    for count in (2, 9):
-        with pytest.raises(InputError, match=f"{count} pictures"):
-            pictures(np.zeros((1, 8, 8, 1), np.float32), count)
+def test_a_tile_is_the_mean_of_what_it_shrinks():
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 1, 8, 8)
+    assert tiled(images, 4)[0, 0, ::4, ::4].tolist() == [[0, 1], [2, 3]]

@@ -10,7 +10,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import check, read_params, section
 from condensation.core.runlog import RunLog
 from condensation.tfkeras import judge as judging
-from condensation.tfkeras.exchange import pictures, targets
+from condensation.tfkeras.exchange import targets
 from condensation.tfkeras.judge import Protocol, judge, positions
 
 PROTOCOL = check(
@@ -130,17 +130,6 @@ def test_steps_go_through_shuffled_passes_of_the_whole_set() -> None:
     assert stream.shape == (5, 4)
     assert [sorted(part) for part in stream.reshape(4, 5)] == [list(range(5))] * 4
     np.testing.assert_array_equal(np.concatenate([positions(5, 4, range(i, i + 1), seed=3) for i in range(5)]), stream)
-
-
-def test_pictures_are_cut_by_rows_and_keep_a_plain_one() -> None:
-    image = np.zeros((1, 4, 4, 1), np.float32)
-    image[0, :2, :2], image[0, :2, 2:], image[0, 2:, :2], image[0, 2:, 2:] = 1, 2, 3, 4
-    found = pictures(image, 4)
-    assert found.shape == (4, 4, 4, 1)
-    assert [set(picture.ravel()) for picture in found] == [{1.0}, {2.0}, {3.0}, {4.0}]
-    assert pictures(image, 1) is image
-    with pytest.raises(InputError, match="3 pictures"):
-        pictures(image, 3)
 
 
 def test_targets_are_rows_for_each_picture() -> None:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.pictures import pictures
 from condensation.tfkeras.augment import AugmentParams, augment
 from condensation.tfkeras.exchange import to_tf
 from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
@@ -121,3 +122,20 @@ def test_to_tf_gives_images_with_hard_or_soft_targets() -> None:
         else:
             assert np.stack(labels).dtype == np.float32
             assert np.stack(labels).shape == (4, 2)
+
+
+def test_to_tf_gives_the_pictures_of_an_image_one_by_one() -> None:
+    train = ImageSet(np.arange(32, dtype=np.uint8).reshape(2, 4, 4, 1), np.array([0, 1]), ("a", "b"), "own")
+    made = CondensedDataset.build(
+        train,
+        train.pixels(),
+        train.labels,
+        method="random",
+        images_per_class=1,
+        seed=0,
+        params=Nothing(),
+        pictures_per_image=4,
+    )
+    images, labels = zip(*to_tf(made).as_numpy_iterator(), strict=True)
+    np.testing.assert_array_equal(np.stack(images), pictures(made.images, 4))
+    assert [int(label) for label in labels] == [0] * 4 + [1] * 4

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
+from condensation.core.pictures import pictures
 from condensation.core.randomness import derive
 from condensation.core.results import Judgement
 from condensation.core.runlog import RunLog
 from condensation.pytorch.cores import one_core_each
-from condensation.pytorch.exchange import pictures, targets
+from condensation.pytorch.exchange import targets
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 

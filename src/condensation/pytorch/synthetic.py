@@ -1,6 +1,5 @@
 """Learned images on their way in and out: the scale they are optimised at, what they start from, what they hold."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
+from condensation.core.pictures import grid_side
 from condensation.core.randomness import generator
 from condensation.pytorch.teacher import normalisation
 
@@ -103,35 +102,33 @@ def _real(train: ImageSet, images_per_class: int, count: int, scale: Scale, rng:
 
 
 def tiled(images: torch.Tensor, count: int) -> torch.Tensor:
-    """(n * count, c, h, w) to (n, c, h, w): each ``count`` images shrunk (by means) into a square grid, by rows."""
-    side = grid_side(images.shape[2:], count)
+    """(n * count, c, h, w) to (n, c, h, w): each ``count`` images shrunk (by means) into a square grid, by rows.
+
+    Pixels that the grid leaves over (core/pictures.py) are 0, the mean.
+    """
     n, c, h, w = images.shape
-    small = functional.avg_pool2d(images, side).view(n // count, side, side, c, h // side, w // side)
-    return small.permute(0, 3, 1, 4, 2, 5).reshape(n // count, c, h, w)
+    side = grid_side(h, w, count)
+    if side == 1:
+        return images
+    high, wide = h // side, w // side
+    small = functional.adaptive_avg_pool2d(images, (high, wide)).view(n // count, side, side, c, high, wide)
+    grid = small.permute(0, 3, 1, 4, 2, 5).reshape(n // count, c, side * high, side * wide)
+    return functional.pad(grid, (0, w - side * wide, 0, h - side * high))
 
 
 def untiled(images: torch.Tensor, count: int) -> torch.Tensor:
     """(n, c, h, w) to (n * count, c, h, w): the pictures of each grid, enlarged bilinearly; differentiable.
 
-    What a network sees of images that hold several pictures: ``exchange.pictures``, for tensors.
+    What a network sees of images that hold several pictures: ``core.pictures.pictures``, for tensors.
     """
-    side = grid_side(images.shape[2:], count)
+    n, c, h, w = images.shape
+    side = grid_side(h, w, count)
     if side == 1:
         return images
-    n, c, h, w = images.shape
-    cells = images.view(n, c, side, h // side, side, w // side).permute(0, 2, 4, 1, 3, 5)
-    small = cells.reshape(n * count, c, h // side, w // side)
+    high, wide = h // side, w // side
+    grid = images[:, :, : side * high, : side * wide].reshape(n, c, side, high, side, wide)
+    small = grid.permute(0, 2, 4, 1, 3, 5).reshape(n * count, c, high, wide)
     return functional.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)
-
-
-def grid_side(shape: tuple[int, ...], count: int) -> int:
-    """Pictures along a side of an image of shape (h, w) that holds ``count``; InputError when they do not fit."""
-    side = math.isqrt(count)
-    if side * side != count or shape[0] % side or shape[1] % side:
-        raise InputError(
-            f"{count} pictures do not fit an image of {shape[0]}x{shape[1]}; allowed: squares of common divisors"
-        )
-    return side
 
 
 def labels_of(classes: int, images_per_class: int) -> torch.Tensor:

@@ -23,9 +23,10 @@ from torch.nn import functional
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.pictures import pictures
 from condensation.core.randomness import derive, generator
 from condensation.core.results import Record
-from condensation.pytorch.exchange import pictures, targets
+from condensation.pytorch.exchange import targets
 from condensation.pytorch.fused import fused_features
 from condensation.pytorch.judge import Protocol
 from condensation.pytorch.networks import Network, build

@@ -23,11 +23,12 @@ from pydantic import Field
 from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.pictures import pictures
 from condensation.core.randomness import derive, generator
 from condensation.core.results import Judgement
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.augment import AugmentParams, augment
-from condensation.tfkeras.exchange import pictures, targets
+from condensation.tfkeras.exchange import targets
 from condensation.tfkeras.networks import evaluation_convnet
 from condensation.tfkeras.training import Arrays, deterministic, for_dataset, logits_of
 

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
+from condensation.core.information import Information
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.tfkeras.information import Information
 from condensation.tfkeras.pool import SPARE, Pool, random_pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, SystemParams, condense_by

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from condensation.tfkeras.information import WIDTHS, Information
+from condensation.core.information import WIDTHS, Information
 
 RNG = np.random.default_rng(5)
 
