@@ -49,9 +49,9 @@ Reward = Literal["agreement", "similarity_and_classification", "validation_gain"
 
 
 class EnvironmentParams(Section):
-    """What the agent is asked and how it is rewarded."""
+    """What the agent is asked and how it is rewarded; the reward that is the default is the authors'."""
 
-    reward: Reward
+    reward: Reward = "agreement"
     reward_scale: float = Field(gt=0)
     rounds: int = Field(ge=1)  # in an episode
     slots: int = Field(ge=1)  # places asked about in a round
