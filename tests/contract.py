@@ -22,7 +22,7 @@ SYSTEM: dict[str, Any] = {
     "cnn": {**PARAMS["mps2u"]["cnn"], "epochs": {"default": 2}, "width": 4},
     "environment": {**PARAMS["mps2u"]["environment"], "rounds": 5},
     "choosing": {**PARAMS["mps2u"]["choosing"], "epochs": {"default": 2}},
-    "ridge": {"penalties": [0.01, 0.1], "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
+    "ridge": {"penalties": [0.01, 0.1], "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1}},
 }
 AGENT: dict[str, Any] = {
     "cnn": {**PARAMS["mps_o"]["cnn"], "min_steps": 0, "max_steps": 6},

@@ -34,7 +34,7 @@ SECTION = {
         "slots": 3,
         "candidates": 3,
     },
-    "ridge": {"penalties": [0.01], "untrained": {"networks": 1, "width": 4, "dimensions": 8}},
+    "ridge": {"penalties": [0.01], "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1}},
     "choosing": {"epochs": {"default": 3}, "patience": 3, "min_gain": 0.0},
 }
 

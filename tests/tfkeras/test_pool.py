@@ -14,7 +14,7 @@ RNG = np.random.default_rng(11)
 COUNTS = np.array([12, 30])
 IMAGES = ImageSet(RNG.integers(0, 256, (42, 8, 8, 3), np.uint8), np.repeat([0, 1], COUNTS), ("a", "b"), "own")
 MODEL = training_cnn((8, 8, 3), 2, 0, width=4)
-UNTRAINED = UntrainedParams(networks=2, width=4, dimensions=6)
+UNTRAINED = UntrainedParams(networks=2, width=4, dimensions=6, views=1)
 
 
 def test_a_random_pool_is_even_and_never_too_small() -> None:
@@ -75,6 +75,20 @@ def test_untrained_features_are_one_map_for_all_parts() -> None:
     np.testing.assert_allclose(both[0][5:9], both[1], atol=1e-4)
     other = untrained_features([pixels], UNTRAINED, 4)[0]
     assert not np.allclose(np.abs(other), np.abs(both[0]), atol=0.1)
+
+
+def test_views_bring_an_image_and_itself_moved_nearer() -> None:
+    spots = np.zeros((40, 12, 12, 1), np.float32)
+    for i, (row, column) in enumerate(np.random.default_rng(0).integers(3, 7, (40, 2))):
+        spots[i, row : row + 3, column : column + 3] = 1
+    moved = np.roll(spots, 1, axis=2)
+
+    def apart(views: int) -> float:
+        params = UNTRAINED.model_copy(update={"views": views, "dimensions": 20})
+        here, there = untrained_features([spots, moved], params, 3)
+        return float(np.linalg.norm(here - there) / np.linalg.norm(here))
+
+    assert apart(8) < 0.9 * apart(0)
 
 
 def test_untrained_features_lie_along_the_directions_of_most_variance() -> None:

@@ -8,7 +8,7 @@ from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.pictures import pictures
-from condensation.tfkeras.augment import AugmentParams, augment
+from condensation.tfkeras.augment import AugmentParams, augment, augment_alike
 from condensation.tfkeras.exchange import to_tf
 from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
 from condensation.tfkeras.pool import own_margin
@@ -67,6 +67,17 @@ def test_augment_moves_within_its_bounds_and_by_its_seed_alone() -> None:
     assert len(set(zip(rows, columns, strict=True))) > 10
     again = augment(tf.constant(spot), strong, False, tf.constant([3, 4])).numpy()
     np.testing.assert_array_equal(moved, again)
+
+
+def test_images_moved_alike_share_one_draw() -> None:
+    images = np.random.default_rng(0).random((5, 8, 7, 3), np.float32)
+    images[3] = images[1]
+    params = AugmentParams(rotation=20.0, shift=0.2, flip={"default": False})
+    moved = augment_alike(images, params, (3, 4)).numpy()
+    np.testing.assert_array_equal(moved[3], moved[1])
+    assert not np.allclose(moved, images, atol=0.01)
+    alone = augment(images[2:3], params, False, tf.constant([3, 4])).numpy()
+    np.testing.assert_allclose(moved[2:3], alone, atol=1e-6)
 
 
 def test_batches_cover_every_image_and_have_one_size() -> None:

@@ -42,3 +42,11 @@ def augment(images: tf.Tensor, params: AugmentParams, flip: bool, seed: tf.Tenso
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
+
+
+def augment_alike(images: tf.Tensor, params: AugmentParams, seed: tf.Tensor) -> tf.Tensor:
+    """Images (n, h, w, c), all rotated and shifted by one and the same draw; see ``augment``."""
+    n, h, w, c = images.shape
+    as_channels = tf.reshape(tf.transpose(images, (1, 2, 0, 3)), (1, h, w, n * c))
+    moved = augment(as_channels, params, False, seed)
+    return tf.transpose(tf.reshape(moved, (h, w, n, c)), (2, 0, 1, 3))
