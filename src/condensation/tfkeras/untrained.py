@@ -20,7 +20,7 @@ from condensation.tfkeras.training import logits_of
 
 BLOCKS = 3
 BATCH = 256  # what keeps the maps in cache
-MOVED = AugmentParams(flip={"default": False})
+MOVED = AugmentParams(rotation=10.0, shift=0.1, flip={"default": False})
 
 
 class UntrainedParams(Section):
