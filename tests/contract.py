@@ -28,7 +28,7 @@ AGENT: dict[str, Any] = {
     "cnn": {**PARAMS["mps_o"]["cnn"], "min_steps": 0, "max_steps": 6},
     "episodes": 2,
     "search": {"trials": 2, "episodes": 1},
-    "untrained": {"networks": 1, "width": 4, "dimensions": 8},
+    "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1},
     "environment": {**PARAMS["mps_o"]["environment"], "steps": 2},
 }
 # Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.

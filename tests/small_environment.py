@@ -39,7 +39,7 @@ def pool_and_eyes() -> tuple[Pool, Eyes, RidgeLayer]:
         network.classifier.weight.copy_(10 * torch.eye(2))
         network.classifier.bias.zero_()
     scale = (np.zeros(1, np.float32), np.ones(1, np.float32))
-    params = UntrainedParams(networks=1, width=4, dimensions=6)
+    params = UntrainedParams(networks=1, width=4, dimensions=6, views=1)
     untrained = UntrainedFeatures(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), params, 0)
     eyes = Eyes(network, untrained, scale, pixels, 2, 0)
     pool = Pool(pixels, labels, eyes.see(pixels, labels))

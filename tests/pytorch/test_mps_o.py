@@ -28,7 +28,7 @@ def test_every_algorithm_makes_a_set(algorithm: str) -> None:
     made = made_by(log, algorithm=algorithm)
     assert made.best.value >= made.start.value
     episodes = [row for row in log.history if "similarity" in row]
-    assert len(episodes) == 3  # two, and one without exploring
+    assert ["exploration" in row for row in episodes] == [True, True, False]  # the last one without exploring
     for row in episodes:
         assert row["reward"] == pytest.approx(0.5 * row["similarity"] + 0.5 * row["classification"])
     assert [row["best_value"] for row in episodes] == sorted(row["best_value"] for row in episodes)
@@ -82,7 +82,9 @@ def test_no_sample_of_the_hold_out_can_be_chosen() -> None:
 
 
 def test_more_memory_than_allowed_is_refused_before_any_work() -> None:
-    params = params_of("mps_5o", cnn={**params_of("mps_5o").cnn.model_dump(), "name": "vgg11_bn"}, memory_limit_gb=1.0)
+    params = params_of(
+        "mps_5o", cnn={**params_of("mps_5o").cnn.model_dump(), "name": "vgg11_bn"}, memory_limit_gb=1.0, hold_out=0.1
+    )
     needed = training_memory("vgg11_bn", image_shape=(8, 8, 1), classes=3, adapted=False, batch=37) / 2**30
     log = RunLog()
     with pytest.raises(InputError, match=rf"needs about {needed:.2f} GiB of memory and 1.00 GiB are allowed"):
@@ -91,7 +93,7 @@ def test_more_memory_than_allowed_is_refused_before_any_work() -> None:
 
 
 def test_the_memory_is_said_before_it_starts(capsys: pytest.CaptureFixture[str]) -> None:
-    params = params_of("mps_o", search=None, agent="off")
+    params = params_of("mps_o", search=None, agent="off", hold_out=0.1)
     mps_o.condense(toy(), images_per_class=1, params=params, seed=0, log=RunLog("toy", show=True))
     assert "lenet on batches of 37 needs about 0.00 GiB of memory" in capsys.readouterr().err.splitlines()[0]
 
