@@ -53,6 +53,20 @@ QUICK: dict[str, dict[str, Any]] = {
     },
     "mps_o": AGENT,
     "mps_5o": AGENT,
+    "mps3": {
+        "trial": {**PARAMS["mps3"]["trial"], "min_steps": 0, "max_steps": 4},
+        "compose": {
+            **PARAMS["mps3"]["compose"],
+            "episodes": 2,
+            "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1},
+        },
+        "refine": {
+            **PARAMS["mps3"]["refine"],
+            "steps": 3,
+            "network": {"width": 8},
+            "pool": {"runs": 1, "steps": [0, 2], "real_per_class": 5, "batch_size": 8, "learning_rate": 0.02},
+        },
+    },
     "mps1": SYSTEM,
     "mps1_gan": {**SYSTEM, "gan": {**PARAMS["mps1_gan"]["gan"], "epochs": {"default": 2}}, "generated": 3},
     "mps2": SYSTEM,
@@ -101,6 +115,15 @@ def teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
     return folder
 
 
+def trained_teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
+    """What ``teach`` writes, of a small network after a few steps."""
+    from condensation.pytorch.teacher import TeacherParams, train_teacher
+
+    quick = {**TREE["teach"], "network": {"width": 8}, "max_steps": 6, "batch_size": 16}
+    train_teacher(train, params=check(quick, TeacherParams, "teach"), seed=seed, log=RunLog()).save(folder)
+    return folder
+
+
 def trajectories_folder(folder: Path, train: ImageSet, method: str, seed: int) -> Path:
     """What ``teach`` writes for a method of PyTorch that follows experts."""
     from condensation.pytorch.trajectories import record
@@ -119,7 +142,8 @@ def make(
     method: str, train: ImageSet, seed: int, folder: Path, *, images_per_class: int = 2, log: RunLog | None = None
 ) -> CondensedDataset:
     """Run a method as the condense stage does."""
-    asked = {"teacher": teacher_folder(folder / str(seed), train, seed)} if METHODS[method].teacher else {}
+    taught = trained_teacher_folder if method in methods_of("pytorch") else teacher_folder
+    asked = {"teacher": taught(folder / str(seed), train, seed)} if METHODS[method].teacher else {}
     if METHODS[method].trajectories:
         asked["trajectories"] = trajectories_folder(folder / str(seed), train, method, seed)
     return method_module(method).condense(

@@ -37,6 +37,7 @@ METHODS = {
     "trajectory_matching": Entry("condensation.pytorch.methods.trajectory_matching", trajectories=True),
     "mps_o": Entry("condensation.pytorch.methods.mps_o", libraries=AGENTS),
     "mps_5o": Entry("condensation.pytorch.methods.mps_5o", libraries=AGENTS),
+    "mps3": Entry("condensation.pytorch.methods.mps3", teacher=True, libraries=AGENTS),
     "mps1": Entry("condensation.tfkeras.methods.mps1"),
     "mps1_gan": Entry("condensation.tfkeras.methods.mps1_gan"),
     "mps2": Entry("condensation.tfkeras.methods.mps2"),

@@ -8,7 +8,7 @@ import pytest
 
 from condensation.core.clusters import representatives
 from condensation.core.errors import InputError
-from condensation.selection.features import teacher_features
+from condensation.core.taught import Taught
 from condensation.selection.herding import herd
 from condensation.selection.k_center import centres
 
@@ -61,8 +61,8 @@ def test_k_center_is_within_twice_the_best_radius() -> None:
 
 def test_features_of_other_data_are_refused(tmp_path: Path) -> None:
     contract.teacher_folder(tmp_path, contract.toy(), 0)
-    with pytest.raises(InputError, match="features of 41 images, not of the 30"):
-        teacher_features(tmp_path, contract.toy(counts=(10, 10, 10)))
+    with pytest.raises(InputError, match=r"41, 3.*has 30 images of 3 classes"):
+        Taught.load(tmp_path, contract.toy(counts=(10, 10, 10)))
 
 
 def test_k_means_finds_one_representative_of_each_cluster_near_its_centre() -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
+from condensation.pytorch import feature_matching
 from condensation.pytorch.augment import Augmentation
+from condensation.pytorch.feature_matching import CachedSteps, RealMeans, Step, match, mean_features
 from condensation.pytorch.methods import distribution_matching
-from condensation.pytorch.methods.distribution_matching import Step, match, mean_features
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.synthetic import Scale
 
@@ -70,7 +70,7 @@ def test_value_and_gradient_against_a_plain_loop():
 def test_mean_features_do_not_depend_on_chunks(monkeypatch):
     network, x = step().network, torch.randn(7, 1, 8, 8)
     whole = mean_features(network, x)
-    monkeypatch.setattr(distribution_matching, "CHUNK_PIXELS", 2 * 64)
+    monkeypatch.setattr(feature_matching, "CHUNK_PIXELS", 2 * 64)
     torch.testing.assert_close(mean_features(network, x), whole, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(whole, network.features(x).mean(0).detach(), rtol=1e-5, atol=1e-7)
 
@@ -109,14 +109,15 @@ def test_the_distance_falls(mode):
 
 
 def test_cached_targets_are_the_means_of_the_real_images():
-    chosen = params(mode="cached", pool={**POOL, "real_per_class": None}, strategy="none")
-    matching = distribution_matching.Matching(images(), chosen, 3, RunLog())
+    chosen = params(mode="cached", pool={**POOL, "real_per_class": None})
+    cached = CachedSteps(RealMeans(images(), chosen.network, "none"), chosen.pool, 1, 3, RunLog())
     real, labels = Scale.of(images()).normalise(images().pixels()), images().labels
-    assert len(matching.pool) == 4
-    assert not any(isinstance(m, nn.Module) and m.training for m in (p.network for p in matching.pool))
-    for member in matching.pool:
-        want = torch.stack([member.network.features(real[labels == label]).mean(0) for label in (0, 1)])
-        torch.testing.assert_close(member.targets["0"], want.detach(), rtol=1e-4, atol=1e-6)
+    steps = [cached.step(iteration) for iteration in range(40)]
+    assert len({id(each.network) for each in steps}) == 4
+    for each in steps:
+        assert not each.network.training
+        want = torch.stack([each.network.features(real[labels == label]).mean(0) for label in (0, 1)])
+        torch.testing.assert_close(each.means, want.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_cached_mode_without_a_pool_is_refused():

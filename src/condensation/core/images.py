@@ -75,7 +75,13 @@ class ImageSet:
         return ImageSet(self.images[indices], self.labels[indices], self.class_names, self.dataset)
 
     def split(self, fraction: float, seed: int) -> tuple["ImageSet", "ImageSet"]:
-        """(rest, held out): ``fraction`` of each class is held out, at least one image, chosen by ``seed``.
+        """(rest, held out): the images outside and inside ``held_out``."""
+        mask = np.zeros(len(self), bool)
+        mask[self.held_out(fraction, seed)] = True
+        return self.take(np.flatnonzero(~mask)), self.take(np.flatnonzero(mask))
+
+    def held_out(self, fraction: float, seed: int) -> np.ndarray:
+        """Positions of ``fraction`` of each class, at least one image, chosen by ``seed``; class after class.
 
         Raises InputError when a class has a single image and so cannot lie on both sides.
         """
@@ -90,9 +96,7 @@ class ImageSet:
                 )
             take = min(max(1, round(fraction * len(members))), len(members) - 1)
             held.append(rng.permutation(members)[:take])
-        mask = np.zeros(len(self), bool)
-        mask[np.concatenate(held)] = True
-        return self.take(np.flatnonzero(~mask)), self.take(np.flatnonzero(mask))
+        return np.concatenate(held)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What goes into the file."""

@@ -103,4 +103,6 @@ class Information:
 
 def _spread(positions: np.ndarray, count: int) -> np.ndarray:
     """Up to ``count`` of the positions, at even steps."""
-    return positions[np.linspace(0, len(positions) - 1, min(count, len(positions))).astype(int)]
+    steps = np.linspace(0, len(positions) - 1, min(count, len(positions)))
+    spread: np.ndarray = positions[steps.astype(int)]
+    return spread

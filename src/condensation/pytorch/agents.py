@@ -13,7 +13,7 @@ into the corners of its actions and stays there.
 
 import io
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -29,7 +29,8 @@ from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
-from condensation.pytorch.sample_environment import SampleEnvironment
+from condensation.core.runlog import RunLog
+from condensation.pytorch.sample_environment import Chosen, SampleEnvironment
 
 Algorithm = Literal["dqn", "ppo", "ddpg", "td3"]
 DISCRETE = ("dqn", "ppo")
@@ -193,6 +194,43 @@ def random_episode(environment: SampleEnvironment, seed: int) -> dict[str, float
         )
         environment.step(actions)
     return environment.report
+
+
+def play(
+    environment: SampleEnvironment,
+    learner: Learner | None,
+    episodes: int,
+    *,
+    seed: int,
+    log: RunLog,
+    state: Mapping[str, np.ndarray],
+    beside: Callable[[], dict[str, np.ndarray]] = dict,
+) -> None:
+    """The agent's episodes and one more without exploring, or as many of random actions where there is none.
+
+    ``environment.best`` is then the best set of all, the start included. state: what a checkpoint of this held, or
+    nothing of it; beside: what checkpoints hold beside it.
+    """
+    total, done = episodes + 1, int(state.get("episodes", 0))
+    if done:
+        environment.best = Chosen(state["base"], state["edits"], float(state["value"]))
+        if learner:
+            learner.restore({k.removeprefix("agent/"): v for k, v in state.items() if k.startswith("agent/")})
+
+    def whole() -> dict[str, np.ndarray]:
+        best, agent = environment.best, learner.state() if learner else {}
+        kept = {"base": best.base, "edits": best.edits, "value": np.array(best.value), "episodes": np.array(done)}
+        return {**kept, **beside(), **{f"agent/{name}": array for name, array in agent.items()}}
+
+    while done < total:
+        if learner is None:
+            report = random_episode(environment, derive(seed, "random", done))
+        else:
+            report = learner.episode(done) if done < total - 1 else learner.greedy()
+        done += 1
+        log.metrics(done, **report, best_value=environment.best.value)
+        log.progress(done, total, f"reward {report['reward']:.3f}, held-out {environment.best.value:.3f}")
+        log.checkpoint(whole)
 
 
 @contextmanager

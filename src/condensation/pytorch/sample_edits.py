@@ -44,16 +44,19 @@ class Move:
     adds: bool
 
 
-def discrete_table(choices: int, step: float) -> list[tuple[str, Move]]:
-    """The discrete actions, by name: keep, ``choices`` candidates of evenly spread ranks, each edit up and down."""
+def discrete_table(choices: int, step: float | None) -> list[tuple[str, Move]]:
+    """The discrete actions, by name: keep, ``choices`` candidates of evenly spread ranks, each edit up and down.
+
+    step: how far an edit goes; None for no edits.
+    """
     still, stays = np.zeros((1, EDITS)), np.full(1, np.nan)
     table = [("keep", Move(still, stays, adds=True))]
     for rank in np.linspace(0, 1, choices):
         table.append((f"replace by rank {rank:.2f}", Move(still, np.array([rank]), adds=True)))
-    for index, name in enumerate(("turn", "shift down", "shift right", "zoom")):
+    for index, name in enumerate(("turn", "shift down", "shift right", "zoom") if step else ()):
         for sign in (-1, 1):
             change = np.zeros((1, EDITS))
-            change[0, index] = sign * step
+            change[0, index] = sign * (step or 0)
             table.append((f"{name} {sign:+d}", Move(change, stays, adds=True)))
     return table
 

@@ -57,12 +57,15 @@ class RewardParams(Section):
 
 
 class EnvironmentParams(Section):
-    """state: what an agent sees of an image. steps: actions of an episode. choices: candidates in the table."""
+    """state: what an agent sees of an image. steps: actions of an episode. choices: candidates in the table.
+
+    edits: null where images are only chosen, by discrete actions.
+    """
 
     state: Literal["features", "pixels"]
     steps: int = Field(ge=1)
     choices: int = Field(ge=1)
-    edits: EditParams
+    edits: EditParams | None
     reward: RewardParams
 
 
@@ -80,16 +83,25 @@ class SampleEnvironment(VecEnv):
 
     best: the set of the highest held-out value so far. report: mean reward of the last episode and of its parts, and
     the share of places whose image was replaced.
+    eyes: see edited images; not needed where there are no edits.
     """
 
     render_mode: str | None = None
 
     def __init__(
-        self, pool: Pool, eyes: Eyes, ridge: RidgeLayer, params: EnvironmentParams, start: np.ndarray, *, discrete: bool
+        self,
+        pool: Pool,
+        eyes: Eyes | None,
+        ridge: RidgeLayer,
+        params: EnvironmentParams,
+        start: np.ndarray,
+        *,
+        discrete: bool,
     ) -> None:
         self.pool, self.eyes, self.ridge, self.params = pool, eyes, ridge, params
         self._start, self._cells = start, pool.cells(start)
-        self._table = discrete_table(params.choices, params.edits.step) if discrete else None
+        step = params.edits.step if params.edits else None
+        self._table = discrete_table(params.choices, step) if discrete else None
         self._rank = np.zeros(len(pool))
         for cell in self._cells:
             self._rank[cell] = np.linspace(0, 1, len(cell)) if len(cell) > 1 else 0.0
@@ -107,7 +119,7 @@ class SampleEnvironment(VecEnv):
         """The pictures of a set, float32 (n, h, w, c) at pixel scale."""
         pictures = self.pool.pixels[chosen.base].copy()
         rows = np.flatnonzero(chosen.edits.any(1))
-        if len(rows):
+        if len(rows) and self.params.edits:
             pictures[rows] = edited(pictures[rows], chosen.edits[rows], self.params.edits)
         return pictures
 
@@ -150,7 +162,7 @@ class SampleEnvironment(VecEnv):
         self._base, self._edits = base, edits
         pictures, views = self.images(Chosen(base, edits, 0.0)), self.pool.views.take(base)
         rows = np.flatnonzero(edits.any(1))
-        if len(rows):
+        if len(rows) and self.eyes:
             views.put(rows, self.eyes.see(pictures[rows], self.labels[rows]))
         change = np.abs(pictures - self.pool.pixels[base]).mean((1, 2, 3))
         self._views, self._similarity = views, 1 / (1 + change)

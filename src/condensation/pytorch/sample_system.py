@@ -21,7 +21,7 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.pytorch.agent_search import SearchParams, search
-from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learner, random_episode
+from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learner, play
 from condensation.pytorch.candidates import Eyes, Pool, random_candidates
 from condensation.pytorch.classifiers import CnnName, check_memory, classifier, training_memory
 from condensation.pytorch.networks import Network
@@ -116,8 +116,16 @@ class System:
         scores = [float(score) for score in self._state.get("scores", [])]
         start = environment.best
         learner = self._learner(environment, scores) if self.params.agent == "on" else None
-        environment.best = _best(self._state) or start
-        self._episodes(environment, learner, scores)
+        environment.best = start  # whatever the search's trials went through
+        play(
+            environment,
+            learner,
+            self.params.episodes,
+            seed=self.seed,
+            log=self.log,
+            state=self._state,
+            beside=lambda: {"scores": np.array(scores)},
+        )
         return Made(environment, start, environment.best, learner)
 
     def _cnn(self) -> Network:
@@ -173,27 +181,6 @@ class System:
             )
         return Learner(environment, params.algorithm, found, derive(self.seed, "learner"))
 
-    def _episodes(self, environment: SampleEnvironment, learner: Learner | None, scores: list[float]) -> None:
-        """The agent's episodes, the last of them without exploring, or as many of random actions."""
-        total, done = self.params.episodes + 1, int(self._state.get("episodes", 0))
-        if learner and done:
-            learner.restore(_part(self._state, "agent/"))
-
-        def whole() -> Arrays:
-            best, agent = environment.best, learner.state() if learner else {}
-            kept = {"base": best.base, "edits": best.edits, "value": np.array(best.value), "episodes": np.array(done)}
-            return {**kept, "scores": np.array(scores), **{f"agent/{name}": array for name, array in agent.items()}}
-
-        while done < total:
-            if learner is None:
-                report = random_episode(environment, derive(self.seed, "random", done))
-            else:
-                report = learner.episode(done) if done < total - 1 else learner.greedy()
-            done += 1
-            self.log.metrics(done, **report, best_value=environment.best.value)
-            self.log.progress(done, total, f"reward {report['reward']:.3f}, held-out {environment.best.value:.3f}")
-            self.log.checkpoint(whole)
-
 
 def condense_by(
     train: ImageSet,
@@ -219,10 +206,6 @@ def condense_by(
         learned={name: getattr(learner.params, name) for name in LEARNED} if learner else {},
     )
     return condensed, made
-
-
-def _best(state: Mapping[str, np.ndarray]) -> Chosen | None:
-    return Chosen(state["base"], state["edits"], float(state["value"])) if "base" in state else None
 
 
 def _part(state: Mapping[str, np.ndarray], prefix: str) -> Arrays:

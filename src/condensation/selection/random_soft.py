@@ -12,11 +12,10 @@ from pydantic import Field
 from scipy.special import softmax
 
 from condensation.core.condensed import CondensedDataset
-from condensation.core.errors import InputError
-from condensation.core.files import read_npz
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.runlog import RunLog
+from condensation.core.taught import Taught
 from condensation.selection.random import draw
 
 
@@ -38,12 +37,7 @@ def condense(
 
     Raises InputError when the teacher was trained on other data than ``train``.
     """
-    logits = read_npz(teacher / "features.npz")["logits"]
-    if logits.shape != (len(train), train.classes):
-        raise InputError(
-            f"{teacher} holds logits of shape {logits.shape}; "
-            f"{train.dataset} has {len(train)} images of {train.classes} classes"
-        )
+    logits = Taught.load(teacher, train).logits
     chosen = draw(train, images_per_class, seed)
     return CondensedDataset.build(
         train,

@@ -1,0 +1,292 @@
+"""MPS3: the family's parts put to work together, without bilevel optimisation; the project's own method.
+
+Candidates are the images of which the seed's teacher is surest, as large a share of a class as suits the data. Of them
+the ones are taken that tell most about their class beyond what is taken already (conditional mutual information,
+core/information.py), one of each class in turn: so the first k images of a class are a good set of their own. A stored
+image may hold several pictures, shrunk into its tiles and enlarged when they are read (core/pictures.py). Trials, small
+networks trained for a short while on what a plan gives and scored on held-out images, say how many, and which share.
+An agent (sample_environment.py) then goes through the set as a whole and puts other candidates in the place of
+pictures, paid for what a last layer on untrained features gains on held-out images. ``refine`` moves the pixels for
+some steps towards the mean features of their classes (feature_matching.py). Soft labels are the teacher's, of each
+picture as it is read.
+
+A part of ``train``, stratified, is held out; the project's validation and test data are never seen.
+
+Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure pictures and a teacher's labels: Sun et
+al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+from torch.nn import functional
+
+from condensation.core.condensed import CondensedDataset, check_request
+from condensation.core.images import ImageSet
+from condensation.core.information import Information
+from condensation.core.params import Section
+from condensation.core.pictures import grid_side
+from condensation.core.randomness import derive, generator
+from condensation.core.runlog import RunLog
+from condensation.core.taught import Taught
+from condensation.pytorch.agents import AgentParams, Learner, play
+from condensation.pytorch.augment import parse
+from condensation.pytorch.candidates import Pool, Views
+from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
+from condensation.pytorch.networks import NetworkSpec, build
+from condensation.pytorch.pool import PoolParams
+from condensation.pytorch.ridge import RidgeLayer
+from condensation.pytorch.sample_environment import EnvironmentParams, SampleEnvironment
+from condensation.pytorch.synthetic import Scale, labels_of, tiled, untiled
+from condensation.pytorch.teacher import load_network
+from condensation.pytorch.training import Recipe, Training, predict
+from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
+
+SPARE = 2
+"""A class has at least this many times as many candidates as pictures are taken of it, as far as it has them."""
+PENALTY_SETS = 3
+Arrays = dict[str, np.ndarray]
+
+
+class TrialParams(Recipe):
+    """The small network that tries a plan."""
+
+    network: NetworkSpec
+
+
+class ComposeParams(Section):
+    """How the agent goes through the set.
+
+    acts: off for as many random actions. others: candidates of a class that it may put in, beside the pictures that it
+    begins with. held: held-out images of a class that score the set. penalties: of the last layer, of which the one is
+    taken that suits random sets.
+    """
+
+    acts: Literal["on", "off"]
+    algorithm: Literal["dqn", "ppo"]
+    episodes: int = Field(ge=1)
+    others: int = Field(ge=1)
+    held: int = Field(ge=1)
+    environment: EnvironmentParams
+    learner: AgentParams
+    untrained: UntrainedParams
+    penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
+class RefineParams(Section):
+    """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching."""
+
+    steps: int = Field(ge=1)
+    network: NetworkSpec
+    strategy: str
+    pool: PoolParams
+    pool_draws: int = Field(ge=1)
+    image_learning_rate: float = Field(gt=0)
+    image_momentum: float = Field(ge=0, lt=1)
+
+    @field_validator("strategy")
+    @classmethod
+    def _known(cls, strategy: str) -> str:
+        parse(strategy)
+        return strategy
+
+
+class Params(Section):
+    """pictures: how many pictures an image may hold, squares, each tried. sure: shares of a class that are tried as
+    candidates, those of which the teacher is surest. candidates: the most of a class, random ones of the share.
+    scoring: what is chosen among candidates; ``confidence``: the surest, ``none``: random ones.
+    temperature: what the teacher's logits are divided by for soft labels. hold_out: share of each class of train.
+    compose, refine: null to leave that part out.
+    """
+
+    labels: Literal["hard", "soft"]
+    temperature: float = Field(gt=0)
+    pictures: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    sure: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    candidates: int = Field(ge=1)
+    scoring: Literal["information", "confidence", "none"]
+    hold_out: float = Field(gt=0, lt=1)
+    trial: TrialParams
+    compose: ComposeParams | None
+    refine: RefineParams | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many pictures an image holds, and which share of each class counts as sure."""
+
+    pictures: int
+    sure: float
+
+
+class Desk:
+    """What there is to choose from: training images without the hold-out, and what the teacher says of them.
+
+    Raises InputError for sets that are not possible, when pictures do not fit the images, and when the teacher was
+    trained on other data.
+    """
+
+    def __init__(self, train: ImageSet, images_per_class: int, params: Params, seed: int, teacher: Path) -> None:
+        check_request(train, images_per_class)
+        for count in params.pictures:
+            grid_side(*train.image_shape[:2], count)
+        self.train, self.images_per_class, self.params, self.seed = train, images_per_class, params, seed
+        self.taught, self._network = Taught.load(teacher, train), load_network(teacher)[0]
+        self.scale, self.labels = Scale.of(train), labels_of(train.classes, images_per_class)
+        held = train.held_out(params.hold_out, derive(seed, "hold-out"))
+        self.held, self._rest = train.take(held), np.setdiff1d(np.arange(len(train)), held)
+        check_request(train.take(self._rest), images_per_class)
+        self._directions, self._margins = self.taught.directions(), self.taught.margins(train.labels)
+
+    def candidates(self, label: int, plan: Plan) -> np.ndarray:
+        """Positions in train of a class's candidates, the surest first."""
+        own = self._rest[self.train.labels[self._rest] == label]
+        least = SPARE * self.images_per_class * plan.pictures
+        share = own[np.argsort(-self._margins[own], kind="stable")][: max(round(plan.sure * len(own)), least)]
+        some = generator(self.seed, "candidates", label).permutation(len(share))
+        return share[np.sort(some[: max(self.params.candidates, least)])]
+
+    def choose(self, plan: Plan) -> np.ndarray:
+        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken."""
+        wanted = self.images_per_class * plan.pictures
+        every = [self.candidates(label, plan) for label in range(self.train.classes)]
+        if self.params.scoring == "information":
+            own = np.concatenate(every)
+            counts = np.minimum(wanted, [len(each) for each in every])
+            information = Information(self._directions[own], self.train.labels[own], len(every))
+            ranked = own[information.rank(counts).chosen]
+            every = [ranked[self.train.labels[ranked] == label] for label in range(len(every))]
+        elif self.params.scoring == "none":
+            every = [generator(self.seed, "any", label).permutation(own) for label, own in enumerate(every)]
+        return np.concatenate([np.resize(own, wanted) if len(own) < wanted else own[:wanted] for own in every])
+
+    def stored(self, chosen: np.ndarray, pictures: int) -> Tensor:
+        """Images that hold the chosen ones, normalised float32 (n, c, h, w)."""
+        return tiled(self.scale.normalise(self.train.pixels(chosen)), pictures)
+
+    def soft_labels(self, images: Tensor, pictures: int) -> np.ndarray | None:
+        """The teacher's, of every picture as it is read, float16 (n, pictures, classes); None for hard labels."""
+        if self.params.labels == "hard":
+            return None
+        logits = torch.from_numpy(predict(self._network, untiled(images, pictures)) / self.params.temperature)
+        return logits.softmax(1).numpy().astype(np.float16).reshape(len(images), pictures, -1)
+
+    def trial(self, images: Tensor, pictures: int) -> float:
+        """Held-out accuracy, 0..1, of a small network trained on these images for a short while."""
+        seed, soft, recipe = derive(self.seed, "trial"), self.soft_labels(images, pictures), self.params.trial
+        targets = self.labels.repeat_interleave(pictures)
+        if soft is not None:
+            targets = torch.from_numpy(soft.astype(np.float32).reshape(len(targets), -1))
+        shape, start = self.train.image_shape, derive(seed, "network")
+        network = build(recipe.network, image_shape=shape, classes=self.train.classes, seed=start)
+        for _ in Training(network, untiled(images, pictures), targets, recipe=recipe, seed=seed):
+            pass
+        logits = predict(network, self.scale.normalise(self.held.pixels()))
+        return float((logits.argmax(1) == self.held.labels).mean())
+
+    def world(self, chosen: np.ndarray, plan: Plan, params: ComposeParams) -> tuple[np.ndarray, SampleEnvironment]:
+        """(positions in train of its pool, the environment in which the agent goes through the chosen pictures)."""
+        labels = range(self.train.classes)
+        others = [np.setdiff1d(self.candidates(label, plan), chosen)[: params.others] for label in labels]
+        rows = np.unique(np.concatenate([chosen, *others]))
+        read = as_read(self.scale.normalise(self.train.pixels(rows)), plan.pictures)
+        untrained = UntrainedFeatures(read, params.untrained, derive(self.seed, "untrained"))
+        own, logits = self.train.labels[rows], torch.from_numpy(self.taught.logits[rows])
+        probability = logits.softmax(1).double().numpy()[np.arange(len(rows)), own]
+        features = self._directions[rows] - self._directions[rows].mean(0)
+        features /= features.std() + 1e-6
+        pool = Pool(read.numpy(), own, Views(probability, self._margins[rows], features, untrained.of(read)))
+        held = self.held.take(np.concatenate([self.held.indices_of(label)[: params.held] for label in labels]))
+        seen, classes = untrained.of(self.scale.normalise(held.pixels())), len(labels)
+        ridge = RidgeLayer(pool.views.untrained, seen, held.labels, classes=classes, penalty=params.penalties[0])
+        wanted = self.images_per_class * plan.pictures
+        sets = [pool.start("random", wanted, derive(self.seed, "penalty", i)) for i in range(PENALTY_SETS)]
+        ridge.choose_penalty(params.penalties, [(pool.views.untrained[one], own[one]) for one in sets])
+        start = np.searchsorted(rows, chosen)
+        return rows, SampleEnvironment(pool, None, ridge, params.environment, start, discrete=True)
+
+
+def as_read(images: Tensor, pictures: int) -> Tensor:
+    """Images (n, c, h, w) as they come out of the storage of one of ``pictures``: the same shape, less detail."""
+    full = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % pictures))
+    return untiled(tiled(full, pictures), pictures)[: len(images)]
+
+
+def condense(
+    train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog, teacher: Path
+) -> CondensedDataset:
+    """``images_per_class`` images of each class, each of one or more real pictures; hard or soft labels.
+
+    Raises InputError when a class has fewer images, when the teacher that belongs to ``seed`` was trained on other
+    data, and when an image does not bear as many pictures.
+    """
+    desk, state = Desk(train, images_per_class, params, seed, teacher), log.resume() or {}
+    plan = best_plan(desk, log)
+    chosen = composed(desk, desk.choose(plan), plan, log, state)
+    images = refined(desk, desk.stored(chosen, plan.pictures), plan, log, state)
+    return CondensedDataset.build(
+        train,
+        desk.scale.pixels(images),
+        desk.labels.numpy(),
+        method="mps3",
+        images_per_class=images_per_class,
+        seed=seed,
+        params=params,
+        soft_labels=desk.soft_labels(images, plan.pictures),
+        learned={"sure": plan.sure},
+        pictures_per_image=plan.pictures,
+    )
+
+
+def best_plan(desk: Desk, log: RunLog) -> Plan:
+    """The plan whose images train a small network best for the held-out images; the first of equals."""
+    plans = [Plan(*each) for each in product(desk.params.pictures, desk.params.sure)]
+    if len(plans) == 1:
+        return plans[0]
+
+    def tried() -> Arrays:
+        scores = []
+        for plan in plans:
+            scores.append(desk.trial(desk.stored(desk.choose(plan), plan.pictures), plan.pictures))
+            log.progress(len(scores), len(plans), f"trials, held-out {100 * max(scores):.1f} %")
+        return {"scores": np.array(scores)}
+
+    scores = log.keep("trials", tried)["scores"]
+    told = {name: np.array([getattr(plan, name) for plan in plans]) for name in ("pictures", "sure")}
+    log.table("trials", **told, held_out_accuracy=scores)
+    return plans[int(scores.argmax())]
+
+
+def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arrays) -> np.ndarray:
+    """Positions in train of the pictures that the agent leaves, in the order of the places that they take."""
+    params, seed = desk.params.compose, derive(desk.seed, "agent")
+    if params is None:
+        return chosen
+
+    def played() -> Arrays:
+        rows, environment = desk.world(chosen, plan, params)
+        learner = Learner(environment, params.algorithm, params.learner, seed) if params.acts == "on" else None
+        play(environment, learner, params.episodes, seed=seed, log=log, state=state)
+        return {"chosen": rows[environment.best.base]}
+
+    return log.keep("composed", played)["chosen"]
+
+
+def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) -> Tensor:
+    """The images, normalised float32 (n, c, h, w), moved towards the mean features of their classes."""
+    params = desk.params.refine
+    if params is None:
+        return images
+    real = RealMeans(desk.train, params.network, params.strategy)
+    steps = CachedSteps(real, params.pool, params.pool_draws, derive(desk.seed, "refine"), log)
+    moving = Moving(images, learning_rate=params.image_learning_rate, momentum=params.image_momentum)
+    if "velocity" in state:
+        moving.restore(state)
+    moving.run(params.steps, steps.step, plan.pictures, log, desk.train.classes)
+    return moving.images
