@@ -131,6 +131,28 @@ def condense(
 
 
 @app.command(context_settings=OPEN)
+def prefix(
+    ctx: typer.Context,
+    dataset: Dataset,
+    method: MethodName,
+    images_per_class: ImagesPerClass,
+    first: Annotated[int, typer.Option(parser=whole_number, help="how many images of each class, from the first on")],
+    variant: Variant = "",
+    params: ParamsFile = DEFAULT,
+    root: Root = HERE,
+) -> None:
+    """Take the first images of each class of a method's sets as smaller sets, to be judged as their own variant."""
+    from condensation.stages.prefix import prefix, prefix_cell
+
+    cell = Cell(dataset, method, images_per_class, variant)
+    prefix(Layout(root), cell, first, seeds(parameters(ctx, params, method)))
+    made = prefix_cell(cell, first)
+    print(
+        f"condense evaluate --dataset {dataset} --method {method} --images-per-class {first} --variant {made.variant}"
+    )
+
+
+@app.command(context_settings=OPEN)
 def evaluate(
     ctx: typer.Context,
     dataset: Dataset,

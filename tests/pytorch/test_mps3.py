@@ -1,0 +1,173 @@
+"""mps3: what is chosen and in which order, what an image holds, what each part changes, and a run that goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import contract
+import numpy as np
+import pytest
+import torch
+
+from condensation.core.condensed import CondensedDataset
+from condensation.core.errors import InputError
+from condensation.core.pictures import pictures
+from condensation.core.randomness import derive
+from condensation.core.runlog import RunLog
+from condensation.pytorch.methods import mps3
+from condensation.pytorch.methods.mps3 import Desk, Plan, as_read, best_plan, composed
+from condensation.pytorch.teacher import load_network
+from condensation.pytorch.training import predict, to_input
+
+PLAIN = {"compose": None, "refine": None}
+TOY = contract.toy(counts=(30, 25, 40))
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return contract.trained_teacher_folder(tmp_path_factory.mktemp("teacher"), TOY, 0)
+
+
+def desk(teacher: Path, images_per_class: int = 2, **changes: Any) -> Desk:
+    return Desk(TOY, images_per_class, contract.params_of("mps3", **changes), 0, teacher)
+
+
+def made(teacher: Path, log: RunLog | None = None, **changes: Any) -> CondensedDataset:
+    params = contract.params_of("mps3", **changes)
+    return mps3.condense(TOY, images_per_class=2, params=params, seed=0, log=log or RunLog(), teacher=teacher)
+
+
+def test_candidates_are_the_surest_and_never_held_out(teacher: Path) -> None:
+    own = desk(teacher)
+    margins = own.taught.margins(TOY.labels)
+    for label in range(3):
+        found = own.candidates(label, Plan(1, 0.2))
+        rest = np.setdiff1d(TOY.indices_of(label), TOY.held_out(0.1, derive(0, "hold-out")))
+        assert len(found) == max(round(0.2 * len(rest)), 4)
+        assert found.tolist() == rest[np.argsort(-margins[rest], kind="stable")][: len(found)].tolist()
+    assert len(own.candidates(0, Plan(4, 0.1))) == 16
+
+
+def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) -> None:
+    own, plan = desk(teacher, images_per_class=3), Plan(1, 1.0)
+    chosen = own.choose(plan)
+    assert TOY.labels[chosen].tolist() == np.repeat([0, 1, 2], 3).tolist()
+    assert len(set(chosen.tolist())) == 9
+    ranked = desk(teacher, images_per_class=3, scoring="confidence").choose(plan).reshape(3, 3)
+    margins = own.taught.margins(TOY.labels)
+    assert (np.diff(margins[ranked], axis=1) <= 0).all()
+    assert not np.array_equal(chosen, desk(teacher, images_per_class=3, scoring="none").choose(plan))
+
+
+def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teacher: Path) -> None:
+    found = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
+    assert found.provenance.pictures_per_image == 4
+    shrunk = TOY.pixels().reshape(len(TOY), 4, 2, 4, 2).mean((2, 4))
+    for image, label in zip(found.images[..., 0], found.labels, strict=True):
+        for tile in (image[:4, :4], image[:4, 4:], image[4:, :4], image[4:, 4:]):
+            near = np.abs(shrunk - tile).max((1, 2))
+            assert near.min() < 1e-5
+            assert TOY.labels[near.argmin()] == label
+
+
+def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
+    teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {1: 0.4, 4: 0.7}
+    monkeypatch.setattr(Desk, "trial", lambda self, images, count: scores[count])
+    log = RunLog()
+    assert best_plan(desk(teacher, pictures=[1, 4], sure=[0.5, 1.0]), log) == Plan(4, 0.5)
+    assert log.tables["trials"]["held_out_accuracy"].tolist() == [0.4, 0.4, 0.7, 0.7]
+    scores.clear()
+    assert best_plan(desk(teacher, pictures=[4], sure=[0.5]), log) == Plan(4, 0.5)
+
+
+def test_soft_labels_are_the_teachers_of_the_pictures_as_they_are_read(teacher: Path) -> None:
+    found = made(teacher, **PLAIN, labels="soft", pictures=[4], sure=[1.0], temperature=3.0)
+    network, mean, std = load_network(teacher)
+    logits = torch.from_numpy(predict(network, to_input(pictures(found.images, 4), mean, std)))
+    assert found.soft_labels is not None
+    np.testing.assert_allclose(found.soft_labels.reshape(24, 3), (logits / 3).softmax(1).numpy(), atol=2e-3)
+
+
+def test_an_image_as_read_lost_its_detail_and_nothing_else() -> None:
+    images = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(as_read(images, 1), images)
+    read = as_read(images, 4)
+    assert read.shape == images.shape
+    torch.testing.assert_close(as_read(images[2:3], 4), read[2:3])
+    assert read.var() < images.var()
+
+
+def test_the_agent_keeps_to_candidates_and_never_ends_worse_than_it_began(teacher: Path) -> None:
+    own, plan = desk(teacher), Plan(4, 1.0)
+    start = own.choose(plan)
+    assert own.params.compose is not None
+    rows, environment = own.world(start, plan, own.params.compose)
+    np.testing.assert_array_equal(rows[environment.best.base], start)
+    log = RunLog()
+    end = composed(own, start, plan, log, {})
+    assert TOY.labels[end].tolist() == TOY.labels[start].tolist()
+    assert set(end.tolist()) <= set(rows.tolist())
+    values = [row["best_value"] for row in log.history]
+    assert len(values) == 3
+    assert values == sorted([environment.best.value, *values])[1:]
+    assert (values[-1] > environment.best.value) == (not np.array_equal(start, end))
+
+
+def test_refinement_moves_pixels_towards_the_means_of_their_class(teacher: Path) -> None:
+    log = RunLog()
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": 21, "strategy": "none", "image_learning_rate": 1.0}
+    moved = made(teacher, log, compose=None, refine=refine, pictures=[4], sure=[1.0])
+    still = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
+    assert not np.allclose(moved.images, still.images, atol=1e-3)
+    distances = [row["match_distance"] for row in log.history if "match_distance" in row]
+    assert distances[-1] < 0.9 * distances[0]
+
+
+class Stop(Exception):
+    """Raised in the middle of a run."""
+
+
+class StoppingLog(RunLog):
+    """Saves whenever it is asked to, and stops at a number of saves."""
+
+    saves = 0
+
+    def checkpoint(self, state: Any, *, now: bool = False) -> None:
+        super().checkpoint(state, now=True)
+        StoppingLog.saves -= 1
+        if StoppingLog.saves == 0:
+            raise Stop
+
+
+@pytest.mark.parametrize("saves", [2, 5])
+def test_a_stopped_run_goes_on_to_the_same_bytes(teacher: Path, tmp_path: Path, saves: int) -> None:
+    """Two saves in lie among the agent's three episodes, five among the three steps of refinement."""
+    whole = made(teacher)
+    StoppingLog.saves = saves
+    with pytest.raises(Stop):
+        made(teacher, StoppingLog(checkpoint=tmp_path / "checkpoint.npz"))
+    assert made(teacher, RunLog(checkpoint=tmp_path / "checkpoint.npz")).to_bytes() == whole.to_bytes()
+
+
+def test_a_class_with_too_few_images_or_pictures_that_do_not_fit_are_refused(teacher: Path) -> None:
+    with pytest.raises(InputError, match="25 pictures do not fit an image of 8x8"):
+        desk(teacher, pictures=[25])
+    with pytest.raises(InputError, match="images per class 24 is not possible"):
+        desk(teacher, images_per_class=24)
+    other = replace(TOY, images=TOY.images[:-1], labels=TOY.labels[:-1])
+    with pytest.raises(InputError, match="94 images of 3 classes"):
+        Desk(other, 1, contract.params_of("mps3"), 0, teacher)
+
+
+def test_the_first_images_of_each_class_are_a_set_of_their_own(teacher: Path) -> None:
+    found = made(teacher, **PLAIN, labels="soft", pictures=[4], sure=[1.0])
+    first = found.first(1)
+    assert first.labels.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(first.images, found.images[::2])
+    assert first.soft_labels is not None
+    assert first.provenance.images_per_class == 1
+    assert first.provenance.learned["first_of"] == 2
+    with pytest.raises(InputError, match="first 3 images of each class are not there"):
+        found.first(3)
