@@ -142,6 +142,28 @@ def test_condense_show_and_export(prepared: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays["images"], load(folder / "seed-3.npz").images)
 
 
+def test_the_first_images_of_sets_become_sets_that_are_judged(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    seeds = ("--seeds", "[3]")
+    assert condense(tmp_path, *CELL, *seeds).returncode == 0
+    done = condense(tmp_path, "prefix", *CELL[1:], "--first", "1", *seeds)
+    assert done.returncode == 0, done.stderr
+    whole, first = (tmp_path / "data/condensed/digits" / name for name in ("random/ipc-2", "random@first-of-2/ipc-1"))
+    np.testing.assert_array_equal(load(first / "seed-3.npz").images, load(whole / "seed-3.npz").images[::2])
+    assert (first / "seed-3.png").exists()
+    quick = ("--judge.standard.networks", "1", "--judge.standard.epochs", "1", "--judge.standard.network", "{width: 4}")
+    judged = condense(tmp_path, *done.stdout.split()[1:], *quick, *seeds)
+    assert judged.returncode == 0, judged.stderr
+    for words, message in (
+        (("--first", "3", *seeds), "the first 3 images of each class are not there; allowed: 1..2"),
+        (("--first", "1", "--seeds", "[4]"), "has no set of seed 4; it has those of [3]"),
+        (("--first", "1", "--variant", "other"), "there are no sets of digits random@other 2 per class"),
+    ):
+        refused = condense(tmp_path, "prefix", *CELL[1:], *words)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+
+
 def test_a_set_is_judged_by_other_networks_beside_the_protocols_own(prepared: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared / "data", tmp_path / "data")
     quick = ("--seeds", "[0]", "--judge.standard.networks", "1", "--judge.standard.min_steps", "2")

@@ -107,20 +107,44 @@ def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, T
 
 
 class Moving:
-    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum."""
+    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum.
 
-    def __init__(self, images: Tensor, *, learning_rate: float, momentum: float) -> None:
+    at_once: images of a class that a step moves, random ones; None for all. Their mean alone is then matched.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        classes: int,
+        *,
+        learning_rate: float,
+        momentum: float,
+        at_once: int | None = None,
+        seed: int = 0,
+    ) -> None:
         self.images, self._velocity, self.done = images, torch.zeros_like(images), 0
+        self._classes, self._each = classes, len(images) // classes
         self._learning_rate, self._momentum = learning_rate, momentum
+        self._at_once, self._seed = min(at_once or self._each, self._each), seed
 
     def move(self, step: Step, pictures_per_image: int) -> float:
-        """One step of all images; the distance before it, summed over classes."""
+        """One step; the distance before it, summed over classes."""
         step.network.requires_grad_(False)
-        value, gradient = match(step, self.images, pictures_per_image)
-        self._velocity.mul_(self._momentum).add_(gradient)
-        self.images.sub_(self._velocity, alpha=self._learning_rate)
+        rows = self._rows()
+        value, gradient = match(step, self.images[rows], pictures_per_image)
+        self._velocity[rows] = self._velocity[rows] * self._momentum + gradient
+        self.images[rows] -= self._learning_rate * self._velocity[rows]
         self.done += 1
         return value
+
+    def _rows(self) -> Tensor:
+        """The images that this step moves, by class."""
+        every = torch.arange(len(self.images)).view(self._classes, self._each)
+        if self._at_once < self._each:
+            rng = generator(derive(self._seed, "at once", self.done), "rows")
+            drawn = np.stack([np.sort(rng.permutation(self._each)[: self._at_once]) for _ in range(self._classes)])
+            every = every.gather(1, torch.from_numpy(drawn))
+        return every.reshape(-1)
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds between two steps: whole."""
@@ -132,11 +156,11 @@ class Moving:
         self.done = int(arrays["done"])
         return self
 
-    def run(self, steps: int, step: Callable[[int], Step], pictures_per_image: int, log: RunLog, classes: int) -> None:
+    def run(self, steps: int, step: Callable[[int], Step], pictures_per_image: int, log: RunLog) -> None:
         """Move until ``steps`` are done, saying so."""
         while self.done < steps:
             value = self.move(step(self.done), pictures_per_image)
             if self.done % 10 == 1:
-                log.metrics(self.done - 1, match_distance=value / classes)
+                log.metrics(self.done - 1, match_distance=value / self._classes)
             log.progress(self.done, steps)
             log.checkpoint(self.state)

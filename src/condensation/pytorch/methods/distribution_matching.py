@@ -89,10 +89,11 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
         seed=seed,
         pictures_per_image=pictures,
     )
-    moving = Moving(start, learning_rate=params.image_learning_rate, momentum=params.image_momentum)
+    rate, momentum = params.image_learning_rate, params.image_momentum
+    moving = Moving(start, train.classes, learning_rate=rate, momentum=momentum)
     if kept := log.resume():
         moving.restore(kept)
-    moving.run(params.iterations, steps, pictures, log, train.classes)
+    moving.run(params.iterations, steps, pictures, log)
     return CondensedDataset.build(
         train,
         scale.pixels(moving.images),

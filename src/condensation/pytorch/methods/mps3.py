@@ -80,9 +80,13 @@ class ComposeParams(Section):
 
 
 class RefineParams(Section):
-    """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching."""
+    """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
+
+    at_once: images of a class that a step moves; null for all.
+    """
 
     steps: int = Field(ge=1)
+    at_once: int | None = Field(ge=1)
     network: NetworkSpec
     strategy: str
     pool: PoolParams
@@ -285,8 +289,15 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
         return images
     real = RealMeans(desk.train, params.network, params.strategy)
     steps = CachedSteps(real, params.pool, params.pool_draws, derive(desk.seed, "refine"), log)
-    moving = Moving(images, learning_rate=params.image_learning_rate, momentum=params.image_momentum)
+    moving = Moving(
+        images,
+        desk.train.classes,
+        learning_rate=params.image_learning_rate,
+        momentum=params.image_momentum,
+        at_once=params.at_once,
+        seed=derive(desk.seed, "refine"),
+    )
     if "velocity" in state:
         moving.restore(state)
-    moving.run(params.steps, steps.step, plan.pictures, log, desk.train.classes)
+    moving.run(params.steps, steps.step, plan.pictures, log)
     return moving.images
