@@ -3,7 +3,9 @@
 import numpy as np
 
 from condensation.core.images import ImageSet
+from condensation.core.runlog import RunLog
 from condensation.tfkeras.methods.mps2u import best_share
+from condensation.tfkeras.methods.mutual_information import ranking
 from condensation.tfkeras.networks import training_cnn
 from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.ridge import RidgeScore
@@ -59,6 +61,15 @@ def test_held_out_images_choose_the_share() -> None:
         assert len(kept) == len(layer.features) == expected
         assert kept.labels[start].tolist() == [0, 0, 0, 1, 1, 1]
         np.testing.assert_array_equal(layer.labels, kept.labels)
+
+
+def test_the_most_telling_candidates_are_several_times_what_is_wanted() -> None:
+    pool, log = Pool.of(MODEL, IMAGES.pixels(), IMAGES.labels), RunLog()
+    kept = ranking(pool, 4, np.array([2, 1]), log)
+    there = np.bincount(IMAGES.labels)
+    assert np.bincount(IMAGES.labels[kept]).tolist() == [min(16, there[0]), min(8, there[1])]
+    assert len(log.tables["information"]["nats_alone"]) == len(kept)
+    assert len(ranking(pool, 40, np.array([1, 1]), log)) == 12 + 20
 
 
 def test_random_start_is_sorted_by_class_with_the_asked_sizes() -> None:

@@ -3,6 +3,7 @@
 As MPS2U, but the candidates are the 1000 samples of highest mutual information. What a sample tells is measured in the
 CNN's features, given the samples that rank before it; see information.py. The authors' script ranks pixels and uses
 their numbers as those of samples; this one ranks samples. The agent starts from the highest ones of each class.
+A thousand are few for a set of five hundred: a class always gives several times what the set holds of it.
 """
 
 import numpy as np
@@ -13,9 +14,11 @@ from condensation.core.images import ImageSet
 from condensation.core.information import Information
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.tfkeras.pool import SPARE, Pool, random_pool
+from condensation.tfkeras.pool import Pool, random_pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, SystemParams, condense_by
+
+SPARE = 8
 
 
 class Params(SystemParams):
@@ -23,7 +26,7 @@ class Params(SystemParams):
 
     scored: random training images whose information is measured, spread evenly over the classes.
     candidates: how many of them, those of highest information, the agent chooses among; of each class at least
-    twice what the set holds of it.
+    ``SPARE`` times what the set holds of it.
     """
 
     scored: int = Field(ge=1)
