@@ -1,6 +1,7 @@
 """The command line: parses and calls a stage, nothing else."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -147,9 +148,8 @@ def prefix(
     cell = Cell(dataset, method, images_per_class, variant)
     prefix(Layout(root), cell, first, seeds(parameters(ctx, params, method)))
     made = prefix_cell(cell, first)
-    print(
-        f"condense evaluate --dataset {dataset} --method {method} --images-per-class {first} --variant {made.variant}"
-    )
+    words = ["--dataset", dataset, "--method", method, "--images-per-class", str(first), "--variant", made.variant]
+    print(shlex.join(["condense", "evaluate", *words, *(["--root", str(root)] if root != HERE else [])]))
 
 
 @app.command(context_settings=OPEN)

@@ -9,8 +9,9 @@ from contract import make, params_of, teacher_folder, toy
 from condensation.core.errors import InputError
 from condensation.core.files import npz_bytes, read_npz
 from condensation.core.runlog import RunLog
+from condensation.core.taught import soft_labels
 from condensation.selection.random import draw
-from condensation.selection.random_soft import condense, soft_labels
+from condensation.selection.random_soft import condense
 
 
 def test_the_images_are_those_of_random(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from stopping import Stop, StoppingLog
 
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
@@ -75,17 +76,6 @@ def test_mean_features_do_not_depend_on_chunks(monkeypatch):
     torch.testing.assert_close(whole, network.features(x).mean(0).detach(), rtol=1e-5, atol=1e-7)
 
 
-class Stop(Exception):
-    """Raised in the middle of a run."""
-
-
-class StoppingLog(RunLog):
-    def checkpoint(self, state, *, now=False):
-        super().checkpoint(state, now=True)
-        if state()["done"] == 2:
-            raise Stop
-
-
 @pytest.mark.parametrize("mode", ["exact", "cached"])
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path, mode, norm):
@@ -93,7 +83,7 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path, mode, norm):
     request = {"images_per_class": 2, "params": chosen, "seed": 5}
     whole = distribution_matching.condense(images(), **request, log=RunLog())
     with pytest.raises(Stop):
-        distribution_matching.condense(images(), **request, log=StoppingLog(checkpoint=tmp_path / "c.npz"))
+        distribution_matching.condense(images(), **request, log=StoppingLog(tmp_path / "c.npz", after=2))
     again = distribution_matching.condense(images(), **request, log=RunLog(checkpoint=tmp_path / "c.npz"))
     assert again.to_bytes() == whole.to_bytes()
     assert whole.provenance.pictures_per_image == 4

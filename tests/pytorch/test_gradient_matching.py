@@ -1,10 +1,9 @@
 """Gradient matching as a method: it learns, it resumes to the same bytes, and its loops are the published ones."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from stopping import Stop, StoppingLog
 
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
@@ -29,24 +28,6 @@ def images(n: int = 24, side: int = 8) -> ImageSet:
 def params(**changes: object) -> gradient_matching.Params:
     network = NetworkSpec.model_validate(changes.pop("network", NETWORK))
     return gradient_matching.Params.model_validate({"network": network, "iterations": 3, **changes})
-
-
-class Stop(Exception):
-    """Raised in the middle of a run."""
-
-
-class StoppingLog(RunLog):
-    """Checkpoints at every opportunity, and stops after ``after`` of them."""
-
-    def __init__(self, path: Path, after: int) -> None:
-        super().__init__(checkpoint=path, checkpoint_seconds=0)
-        self.left = after
-
-    def checkpoint(self, state, *, now=False):
-        super().checkpoint(state, now=True)
-        self.left -= 1
-        if self.left == 0:
-            raise Stop
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])

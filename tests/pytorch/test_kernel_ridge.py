@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.kernel_ridge import KernelRidge
+from stopping import Stop, StoppingLog
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
@@ -107,17 +108,6 @@ def test_real_features_do_not_depend_on_chunks(monkeypatch):
     torch.testing.assert_close(found, network.features(x).detach(), rtol=1e-5, atol=1e-6)
 
 
-class Stop(Exception):
-    """Raised in the middle of a run."""
-
-
-class StoppingLog(RunLog):
-    def checkpoint(self, state, *, now=False):
-        super().checkpoint(state, now=True)
-        if state()["done"] == 3:
-            raise Stop
-
-
 @pytest.mark.parametrize("kernel", ["ntk", "features"])
 @pytest.mark.parametrize("labels", ["hard", "learned"])
 @pytest.mark.parametrize("norm", ["instance", "batch"])
@@ -125,5 +115,5 @@ def test_a_stopped_run_resumes_to_the_same_bytes(train, tmp_path, kernel, labels
     changes = {"kernel": kernel, "labels": labels, "network": {"norm": norm}, "iterations": 6, "augmentation": "affine"}
     whole = make(train, **changes)
     with pytest.raises(Stop):
-        make(train, StoppingLog(checkpoint=tmp_path / "c.npz"), **changes)
+        make(train, StoppingLog(tmp_path / "c.npz", after=3), **changes)
     assert make(train, RunLog(checkpoint=tmp_path / "c.npz"), **changes).to_bytes() == whole.to_bytes()

@@ -8,6 +8,7 @@ import contract
 import numpy as np
 import pytest
 import torch
+from stopping import Stop, StoppingLog
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
@@ -76,10 +77,13 @@ def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
     scores = {1: 0.4, 4: 0.7}
     monkeypatch.setattr(Desk, "trial", lambda self, images, count: scores[count])
     log = RunLog()
-    assert best_plan(desk(teacher, pictures=[1, 4], sure=[0.5, 1.0]), log) == Plan(4, 0.5)
+    own = desk(teacher, pictures=[1, 4], sure=[0.5, 1.0])
+    plan, chosen = best_plan(own, log)
+    assert plan == Plan(4, 0.5)
+    np.testing.assert_array_equal(chosen, own.choose(plan))
     assert log.tables["trials"]["held_out_accuracy"].tolist() == [0.4, 0.4, 0.7, 0.7]
     scores.clear()
-    assert best_plan(desk(teacher, pictures=[4], sure=[0.5]), log) == Plan(4, 0.5)
+    assert best_plan(desk(teacher, pictures=[4], sure=[0.5]), log)[0] == Plan(4, 0.5)
 
 
 def test_soft_labels_are_the_teachers_of_the_pictures_as_they_are_read(teacher: Path) -> None:
@@ -125,29 +129,12 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(teacher: Path)
     assert distances[-1] < 0.9 * distances[0]
 
 
-class Stop(Exception):
-    """Raised in the middle of a run."""
-
-
-class StoppingLog(RunLog):
-    """Saves whenever it is asked to, and stops at a number of saves."""
-
-    saves = 0
-
-    def checkpoint(self, state: Any, *, now: bool = False) -> None:
-        super().checkpoint(state, now=True)
-        StoppingLog.saves -= 1
-        if StoppingLog.saves == 0:
-            raise Stop
-
-
 @pytest.mark.parametrize("saves", [2, 5])
 def test_a_stopped_run_goes_on_to_the_same_bytes(teacher: Path, tmp_path: Path, saves: int) -> None:
     """Two saves in lie among the agent's three episodes, five among the three steps of refinement."""
     whole = made(teacher)
-    StoppingLog.saves = saves
     with pytest.raises(Stop):
-        made(teacher, StoppingLog(checkpoint=tmp_path / "checkpoint.npz"))
+        made(teacher, StoppingLog(tmp_path / "checkpoint.npz", saves))
     assert made(teacher, RunLog(checkpoint=tmp_path / "checkpoint.npz")).to_bytes() == whole.to_bytes()
 
 

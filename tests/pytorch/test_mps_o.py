@@ -107,3 +107,10 @@ def test_the_picture_shows_the_start_above_what_came_of_it() -> None:
     assert picture.shape == (3 * 2 * (12 + 2) + 2 * 3 * 2, 2 * (9 + 2), 3)
     first = np.rint(condensed.images[0] * 255).astype(np.uint8)
     np.testing.assert_array_equal(picture[14 : 14 + 12, :9], first)
+
+
+def test_continuous_actions_without_edits_are_refused() -> None:
+    environment = {**PARAMS["mps_o"]["environment"], "edits": None}
+    assert params_of("mps_o", environment=environment, algorithm="ppo").environment.edits is None
+    with pytest.raises(InputError, match="algorithm td3 acts by edits; without them allowed: dqn, ppo"):
+        params_of("mps_o", environment=environment, algorithm="td3")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stopping import Stop, StoppingLog
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
@@ -95,22 +96,11 @@ def test_a_step_size_stays_positive(train, experts):
     assert made.provenance.learned["step_size"] >= LEAST_STEP_SIZE * 0.999
 
 
-class Stop(Exception):
-    """Raised in the middle of a run."""
-
-
-class StoppingLog(RunLog):
-    def checkpoint(self, state, *, now=False):
-        super().checkpoint(state, now=True)
-        if state()["done"] == 2:
-            raise Stop
-
-
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_stopped_run_resumes_to_the_same_bytes(train, experts, tmp_path, optimizer):
     whole = make(train, experts, optimizer=optimizer)
     with pytest.raises(Stop):
-        make(train, experts, StoppingLog(checkpoint=tmp_path / "c.npz"), optimizer=optimizer)
+        make(train, experts, StoppingLog(tmp_path / "c.npz", after=2), optimizer=optimizer)
     again = make(train, experts, RunLog(checkpoint=tmp_path / "c.npz"), optimizer=optimizer)
     assert again.to_bytes() == whole.to_bytes()
 

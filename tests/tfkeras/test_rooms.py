@@ -1,17 +1,19 @@
 """Networks, augmentation, batches, sparsity and the exchange: small arrays with known answers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
+from condensation.core.margins import own_margin
 from condensation.core.params import Section
 from condensation.core.pictures import pictures
 from condensation.tfkeras.augment import AugmentParams, augment, augment_alike
 from condensation.tfkeras.exchange import to_tf
 from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
-from condensation.tfkeras.pool import own_margin
 from condensation.tfkeras.selection_environment import sparsity
 from condensation.tfkeras.training import batches_of, for_dataset, logits_of
 
@@ -111,21 +113,18 @@ class Nothing(Section):
     """No parameters."""
 
 
+def made(train: ImageSet, images_per_class: int, **more: Any) -> CondensedDataset:
+    """All images of ``train`` as a set."""
+    shared = {"method": "random", "images_per_class": images_per_class, "seed": 0, "params": Nothing()}
+    return CondensedDataset.build(train, train.pixels(), train.labels, **shared, **more)
+
+
 def test_to_tf_gives_images_with_hard_or_soft_targets() -> None:
     rng = np.random.default_rng(0)
     train = ImageSet(rng.integers(0, 256, (4, 5, 6, 3), np.uint8), np.array([1, 0, 1, 0]), ("a", "b"), "own")
     soft = np.full((4, 1, 2), 0.5, np.float16)
     for targets in (None, soft):
-        condensed = CondensedDataset.build(
-            train,
-            train.pixels(),
-            train.labels,
-            method="random",
-            images_per_class=2,
-            seed=0,
-            params=Nothing(),
-            soft_labels=targets,
-        )
+        condensed = made(train, 2, soft_labels=targets)
         images, labels = zip(*to_tf(condensed).as_numpy_iterator(), strict=True)
         np.testing.assert_array_equal(np.stack(images), condensed.images)
         if targets is None:
@@ -137,16 +136,7 @@ def test_to_tf_gives_images_with_hard_or_soft_targets() -> None:
 
 def test_to_tf_gives_the_pictures_of_an_image_one_by_one() -> None:
     train = ImageSet(np.arange(32, dtype=np.uint8).reshape(2, 4, 4, 1), np.array([0, 1]), ("a", "b"), "own")
-    made = CondensedDataset.build(
-        train,
-        train.pixels(),
-        train.labels,
-        method="random",
-        images_per_class=1,
-        seed=0,
-        params=Nothing(),
-        pictures_per_image=4,
-    )
-    images, labels = zip(*to_tf(made).as_numpy_iterator(), strict=True)
-    np.testing.assert_array_equal(np.stack(images), pictures(made.images, 4))
+    condensed = made(train, 1, pictures_per_image=4)
+    images, labels = zip(*to_tf(condensed).as_numpy_iterator(), strict=True)
+    np.testing.assert_array_equal(np.stack(images), pictures(condensed.images, 4))
     assert [int(label) for label in labels] == [0] * 4 + [1] * 4

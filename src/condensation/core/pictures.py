@@ -1,6 +1,7 @@
 """Stored images that hold several pictures: a square grid, read by rows, each enlarged to the size of the image.
 
-The one decoder of the project: judges, exports and figures all read through it. Storage is counted in stored images.
+The one decoder of the project: judges and exports read through it; grids and galleries show images as they are stored.
+Storage is counted in stored images.
 """
 
 import math

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 
 from condensation.core.errors import InputError
 from condensation.core.files import read_npz
 from condensation.core.images import ImageSet
+from condensation.core.margins import own_margin
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Taught:
 
     def margins(self, labels: np.ndarray) -> np.ndarray:
         """How sure the teacher is of ``labels``, int (n,): its logit of that class less the best other, float (n,)."""
-        rows, others = np.arange(len(labels)), self.logits.copy()
-        others[rows, labels] = -np.inf
-        margins: np.ndarray = self.logits[rows, labels] - others.max(1)
-        return margins
+        return own_margin(self.logits, labels)
+
+
+def soft_labels(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Logits (n, classes) as probabilities under a temperature: float16 (n, 1, classes), one picture per image."""
+    return np.asarray(softmax(logits.astype(np.float32) / temperature, axis=1), np.float16)[:, None]

@@ -13,9 +13,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 from torch.nn import functional
 
@@ -62,6 +63,15 @@ def parse(strategy: str) -> tuple[str, ...]:
         if name not in OPERATIONS:
             raise one_of("augmentation", name, [*OPERATIONS, "none"])
     return names
+
+
+def _known(strategy: str) -> str:
+    parse(strategy)
+    return strategy
+
+
+Strategy = Annotated[str, AfterValidator(_known)]
+"""A parameter that is a strategy of ``draw``, or "none"; an unknown operation is refused."""
 
 
 def draw(

@@ -1,5 +1,6 @@
 """The images that an agent may choose from, and all that networks say of them, looked up in whole batches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,14 @@ from condensation.core.images import ImageSet
 from condensation.core.randomness import derive, generator
 from condensation.pytorch.classifiers import cut_at_maps
 from condensation.pytorch.networks import Network
+from condensation.pytorch.ridge import RidgeLayer
 from condensation.pytorch.training import to_input
 from condensation.pytorch.untrained import UntrainedFeatures
 
 SPARE = 2  # a class gives at least this many times the images that are wanted, as far as it has them
 CHUNK = 64
 WIDEST = 512
+PENALTY_SETS = 3
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,19 @@ class Pool:
             else:
                 chosen.append(own[representatives(self.views.features[own], images_per_class, purpose)])
         return np.concatenate(chosen)
+
+    def ridge(
+        self, held: np.ndarray, held_labels: np.ndarray, penalties: Sequence[float], images_per_class: int, seed: int
+    ) -> RidgeLayer:
+        """The layer that scores sets of candidates on held-out images, features float (m, f) and labels int (m,).
+
+        Its penalty is the one of ``penalties`` that suits random sets of ``images_per_class``.
+        """
+        seen, labels = self.views.untrained, self.labels
+        layer = RidgeLayer(seen, held, held_labels, classes=int(labels.max()) + 1, penalty=penalties[0])
+        sets = [self.start("random", images_per_class, derive(seed, "penalty", i)) for i in range(PENALTY_SETS)]
+        layer.choose_penalty(penalties, [(seen[one], labels[one]) for one in sets])
+        return layer
 
     def cells(self, start: np.ndarray) -> list[np.ndarray]:
         """For each place of ``start`` the candidates of its class that lie nearer to it than to the other places.

@@ -6,7 +6,6 @@ between the mean features of real and of synthetic images, both under the same t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -150,11 +149,10 @@ class Moving:
         """What a checkpoint holds between two steps: whole."""
         return {"images": self.images.numpy(), "velocity": self._velocity.numpy(), "done": np.array(self.done)}
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> Self:
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         self.images, self._velocity = torch.tensor(arrays["images"]), torch.tensor(arrays["velocity"])
         self.done = int(arrays["done"])
-        return self
 
     def run(self, steps: int, step: Callable[[int], Step], pictures_per_image: int, log: RunLog) -> None:
         """Move until ``steps`` are done, saying so."""

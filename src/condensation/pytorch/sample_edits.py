@@ -53,10 +53,12 @@ def discrete_table(choices: int, step: float | None) -> list[tuple[str, Move]]:
     table = [("keep", Move(still, stays, adds=True))]
     for rank in np.linspace(0, 1, choices):
         table.append((f"replace by rank {rank:.2f}", Move(still, np.array([rank]), adds=True)))
-    for index, name in enumerate(("turn", "shift down", "shift right", "zoom") if step else ()):
+    if step is None:
+        return table
+    for index, name in enumerate(("turn", "shift down", "shift right", "zoom")):
         for sign in (-1, 1):
             change = np.zeros((1, EDITS))
-            change[0, index] = sign * (step or 0)
+            change[0, index] = sign * step
             table.append((f"{name} {sign:+d}", Move(change, stays, adds=True)))
     return table
 

@@ -8,12 +8,12 @@ start included, is the result; with the agent off the same number of episodes is
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import psutil
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
@@ -25,14 +25,12 @@ from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learne
 from condensation.pytorch.candidates import Eyes, Pool, random_candidates
 from condensation.pytorch.classifiers import CnnName, check_memory, classifier, training_memory
 from condensation.pytorch.networks import Network
-from condensation.pytorch.ridge import RidgeLayer
 from condensation.pytorch.sample_environment import Chosen, EnvironmentParams, SampleEnvironment
 from condensation.pytorch.teacher import normalisation
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
 
 Arrays = dict[str, np.ndarray]
-PENALTY_SETS = 3
 LEARNED = ("learning_rate", "exploration_decay")
 
 
@@ -66,6 +64,12 @@ class SystemParams(Section):
     untrained: UntrainedParams
     penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
     memory_limit_gb: float | None = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _actions_there_are(self) -> Self:
+        if self.environment.edits is None and self.algorithm not in DISCRETE:
+            raise ValueError(f"algorithm {self.algorithm} acts by edits; without them allowed: {', '.join(DISCRETE)}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -162,10 +166,7 @@ class System:
         eyes = Eyes(network, untrained, self._scale, pixels, params.dimensions, derive(seed, "eyes"))
         pool = Pool(pixels, labels, eyes.see(pixels, labels))
         held = untrained.of(to_input(self.held.pixels(), *self._scale))
-        examples, classes = pool.views.untrained, self.rest.classes
-        ridge = RidgeLayer(examples, held, self.held.labels, classes=classes, penalty=params.penalties[0])
-        starts = [pool.start("random", self.images_per_class, derive(seed, "penalty", i)) for i in range(PENALTY_SETS)]
-        ridge.choose_penalty(params.penalties, [(examples[start], labels[start]) for start in starts])
+        ridge = pool.ridge(held, self.held.labels, params.penalties, self.images_per_class, seed)
         start = pool.start(params.start, self.images_per_class, derive(seed, "start"))
         discrete = params.algorithm in DISCRETE
         return SampleEnvironment(pool, eyes, ridge, params.environment, start, discrete=discrete)

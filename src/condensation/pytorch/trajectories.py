@@ -22,7 +22,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import parse
+from condensation.pytorch.augment import Strategy
 from condensation.pytorch.cores import one_core_each
 from condensation.pytorch.matching import matchable, siamese
 from condensation.pytorch.networks import Network, NetworkSpec, build
@@ -46,14 +46,8 @@ class ExpertParams(Section):
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     momentum: float = Field(ge=0, lt=1)
-    strategy: str
+    strategy: Strategy
     zca: bool
-
-    @field_validator("strategy")
-    @classmethod
-    def _known(cls, strategy: str) -> str:
-        parse(strategy)
-        return strategy
 
     @field_validator("network")
     @classmethod

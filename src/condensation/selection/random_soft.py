@@ -7,15 +7,13 @@ knowledge distillation (Hinton et al. 2015, section 2).
 
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field
-from scipy.special import softmax
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.runlog import RunLog
-from condensation.core.taught import Taught
+from condensation.core.taught import Taught, soft_labels
 from condensation.selection.random import draw
 
 
@@ -23,11 +21,6 @@ class Params(Section):
     """temperature: what the teacher's logits are divided by; the higher, the softer the labels."""
 
     temperature: float = Field(gt=0)
-
-
-def soft_labels(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Logits (n, classes) as probabilities under a temperature: float16 (n, 1, classes), one picture per image."""
-    return np.asarray(softmax(logits.astype(np.float32) / temperature, axis=1), np.float16)[:, None]
 
 
 def condense(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from condensation.core.images import ImageSet
+from condensation.core.margins import own_margin
 from condensation.core.randomness import generator
 from condensation.tfkeras.networks import features_of
 from condensation.tfkeras.training import logits_of
@@ -49,14 +50,6 @@ class Pool:
         logits = logits_of(model, pixels).astype(np.float64)
         features = logits_of(features_of(model), pixels).astype(np.float64)
         return Pool(pixels, labels, features, own_margin(logits, labels))
-
-
-def own_margin(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Logit of the own class less the best other one: (n, classes), (n,) to (n,)."""
-    rows = np.arange(len(labels))
-    others = logits.copy()
-    others[rows, labels] = -np.inf
-    return logits[rows, labels] - others.max(1)
 
 
 def random_pool(model: keras.Model, images: ImageSet, count: int, sizes: np.ndarray, seed: int) -> Pool:

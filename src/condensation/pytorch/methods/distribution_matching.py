@@ -13,14 +13,14 @@ some drawn transforms each.
 from collections.abc import Callable
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import parse
+from condensation.pytorch.augment import Strategy
 from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans, Step
 from condensation.pytorch.matching import freeze_statistics
 from condensation.pytorch.networks import NetworkSpec, build
@@ -40,19 +40,13 @@ class Params(Section):
     network: NetworkSpec
     initialisation: Initialisation = "real"
     pictures_per_image: int = Field(1, ge=1)
-    strategy: str = "colour_crop_cutout_flip_scale_rotate"
+    strategy: Strategy = "colour_crop_cutout_flip_scale_rotate"
     iterations: int = Field(20000, ge=1)
     image_learning_rate: float = Field(1.0, gt=0)
     image_momentum: float = Field(0.5, ge=0, lt=1)
     batch_real: int = Field(256, ge=1)
     pool: PoolParams | None = None
     pool_draws: int = Field(1, ge=1)
-
-    @field_validator("strategy")
-    @classmethod
-    def _known(cls, strategy: str) -> str:
-        parse(strategy)
-        return strategy
 
     @model_validator(mode="after")
     def _pool_where_needed(self) -> Self:

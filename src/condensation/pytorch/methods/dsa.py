@@ -6,12 +6,12 @@ through it. Inside an iteration the network is trained on augmented synthetic im
 is ``gradient_matching``.
 """
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import parse
+from condensation.pytorch.augment import Strategy
 from condensation.pytorch.matching import siamese
 from condensation.pytorch.methods import gradient_matching
 
@@ -23,14 +23,8 @@ class Params(gradient_matching.Params):
     pool_draws: transforms drawn for each network of the pool and each class (``cached``).
     """
 
-    strategy: str = "colour_crop_cutout_flip_scale_rotate"
+    strategy: Strategy = "colour_crop_cutout_flip_scale_rotate"
     pool_draws: int = Field(ge=1)
-
-    @field_validator("strategy")
-    @classmethod
-    def _known(cls, strategy: str) -> str:
-        parse(strategy)
-        return strategy
 
 
 def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,14 +34,14 @@ from condensation.core.params import Section
 from condensation.core.pictures import grid_side
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
-from condensation.core.taught import Taught
+from condensation.core.taught import Taught, soft_labels
 from condensation.pytorch.agents import AgentParams, Learner, play
-from condensation.pytorch.augment import parse
+from condensation.pytorch.augment import Strategy
 from condensation.pytorch.candidates import Pool, Views
+from condensation.pytorch.exchange import targets
 from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
-from condensation.pytorch.ridge import RidgeLayer
 from condensation.pytorch.sample_environment import EnvironmentParams, SampleEnvironment
 from condensation.pytorch.synthetic import Scale, labels_of, tiled, untiled
 from condensation.pytorch.teacher import load_network
@@ -50,7 +50,6 @@ from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
 
 SPARE = 2
 """A class has at least this many times as many candidates as pictures are taken of it, as far as it has them."""
-PENALTY_SETS = 3
 Arrays = dict[str, np.ndarray]
 
 
@@ -88,17 +87,11 @@ class RefineParams(Section):
     steps: int = Field(ge=1)
     at_once: int | None = Field(ge=1)
     network: NetworkSpec
-    strategy: str
+    strategy: Strategy
     pool: PoolParams
     pool_draws: int = Field(ge=1)
     image_learning_rate: float = Field(gt=0)
     image_momentum: float = Field(ge=0, lt=1)
-
-    @field_validator("strategy")
-    @classmethod
-    def _known(cls, strategy: str) -> str:
-        parse(strategy)
-        return strategy
 
 
 class Params(Section):
@@ -178,18 +171,16 @@ class Desk:
         """The teacher's, of every picture as it is read, float16 (n, pictures, classes); None for hard labels."""
         if self.params.labels == "hard":
             return None
-        logits = torch.from_numpy(predict(self._network, untiled(images, pictures)) / self.params.temperature)
-        return logits.softmax(1).numpy().astype(np.float16).reshape(len(images), pictures, -1)
+        logits = predict(self._network, untiled(images, pictures))
+        return soft_labels(logits, self.params.temperature).reshape(len(images), pictures, -1)
 
     def trial(self, images: Tensor, pictures: int) -> float:
         """Held-out accuracy, 0..1, of a small network trained on these images for a short while."""
-        seed, soft, recipe = derive(self.seed, "trial"), self.soft_labels(images, pictures), self.params.trial
-        targets = self.labels.repeat_interleave(pictures)
-        if soft is not None:
-            targets = torch.from_numpy(soft.astype(np.float32).reshape(len(targets), -1))
+        seed, recipe = derive(self.seed, "trial"), self.params.trial
+        answers = targets(self.labels.numpy(), self.soft_labels(images, pictures), pictures)
         shape, start = self.train.image_shape, derive(seed, "network")
         network = build(recipe.network, image_shape=shape, classes=self.train.classes, seed=start)
-        for _ in Training(network, untiled(images, pictures), targets, recipe=recipe, seed=seed):
+        for _ in Training(network, untiled(images, pictures), answers, recipe=recipe, seed=seed):
             pass
         logits = predict(network, self.scale.normalise(self.held.pixels()))
         return float((logits.argmax(1) == self.held.labels).mean())
@@ -205,13 +196,10 @@ class Desk:
         probability = logits.softmax(1).double().numpy()[np.arange(len(rows)), own]
         features = self._directions[rows] - self._directions[rows].mean(0)
         features /= features.std() + 1e-6
-        pool = Pool(read.numpy(), own, Views(probability, self._margins[rows], features, untrained.of(read)))
+        pool = Pool(self.scale.pixels(read), own, Views(probability, self._margins[rows], features, untrained.of(read)))
         held = self.held.take(np.concatenate([self.held.indices_of(label)[: params.held] for label in labels]))
-        seen, classes = untrained.of(self.scale.normalise(held.pixels())), len(labels)
-        ridge = RidgeLayer(pool.views.untrained, seen, held.labels, classes=classes, penalty=params.penalties[0])
-        wanted = self.images_per_class * plan.pictures
-        sets = [pool.start("random", wanted, derive(self.seed, "penalty", i)) for i in range(PENALTY_SETS)]
-        ridge.choose_penalty(params.penalties, [(pool.views.untrained[one], own[one]) for one in sets])
+        seen, wanted = untrained.of(self.scale.normalise(held.pixels())), self.images_per_class * plan.pictures
+        ridge = pool.ridge(seen, held.labels, params.penalties, wanted, self.seed)
         start = np.searchsorted(rows, chosen)
         return rows, SampleEnvironment(pool, None, ridge, params.environment, start, discrete=True)
 
@@ -231,8 +219,8 @@ def condense(
     data, and when an image does not bear as many pictures.
     """
     desk, state = Desk(train, images_per_class, params, seed, teacher), log.resume() or {}
-    plan = best_plan(desk, log)
-    chosen = composed(desk, desk.choose(plan), plan, log, state)
+    plan, chosen = best_plan(desk, log)
+    chosen = composed(desk, chosen, plan, log, state)
     images = refined(desk, desk.stored(chosen, plan.pictures), plan, log, state)
     return CondensedDataset.build(
         train,
@@ -248,23 +236,24 @@ def condense(
     )
 
 
-def best_plan(desk: Desk, log: RunLog) -> Plan:
-    """The plan whose images train a small network best for the held-out images; the first of equals."""
+def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
+    """The plan whose images train a small network best for the held-out images, the first of equals; its choice."""
     plans = [Plan(*each) for each in product(desk.params.pictures, desk.params.sure)]
     if len(plans) == 1:
-        return plans[0]
+        return plans[0], desk.choose(plans[0])
 
     def tried() -> Arrays:
-        scores = []
+        scores, choices = [], []
         for plan in plans:
-            scores.append(desk.trial(desk.stored(desk.choose(plan), plan.pictures), plan.pictures))
+            choices.append(desk.choose(plan))
+            scores.append(desk.trial(desk.stored(choices[-1], plan.pictures), plan.pictures))
             log.progress(len(scores), len(plans), f"trials, held-out {100 * max(scores):.1f} %")
-        return {"scores": np.array(scores)}
+        return {"scores": np.array(scores), "chosen": choices[int(np.argmax(scores))]}
 
-    scores = log.keep("trials", tried)["scores"]
+    kept = log.keep("trials", tried)
     told = {name: np.array([getattr(plan, name) for plan in plans]) for name in ("pictures", "sure")}
-    log.table("trials", **told, held_out_accuracy=scores)
-    return plans[int(scores.argmax())]
+    log.table("trials", **told, held_out_accuracy=kept["scores"])
+    return plans[int(kept["scores"].argmax())], kept["chosen"]
 
 
 def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arrays) -> np.ndarray:
@@ -287,15 +276,15 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     params = desk.params.refine
     if params is None:
         return images
-    real = RealMeans(desk.train, params.network, params.strategy)
-    steps = CachedSteps(real, params.pool, params.pool_draws, derive(desk.seed, "refine"), log)
+    real, seed = RealMeans(desk.train, params.network, params.strategy), derive(desk.seed, "refine")
+    steps = CachedSteps(real, params.pool, params.pool_draws, seed, log)
     moving = Moving(
         images,
         desk.train.classes,
         learning_rate=params.image_learning_rate,
         momentum=params.image_momentum,
         at_once=params.at_once,
-        seed=derive(desk.seed, "refine"),
+        seed=seed,
     )
     if "velocity" in state:
         moving.restore(state)

@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from condensation.core.condensed import CondensedDataset, check_request
@@ -24,7 +24,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import draw, parse
+from condensation.pytorch.augment import Strategy, draw
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.matching import siamese
 from condensation.pytorch.synthetic import Initialisation, initialise, labels_of
@@ -46,7 +46,7 @@ class Params(Section):
     """
 
     experts: ExpertParams
-    strategy: str = "colour_crop_cutout_flip_scale_rotate"
+    strategy: Strategy = "colour_crop_cutout_flip_scale_rotate"
     initialisation: Initialisation = "real"
     iterations: int = Field(5000, ge=1)
     student_steps: int = Field(20, ge=1)
@@ -58,12 +58,6 @@ class Params(Section):
     image_learning_rate: float = Field(1000.0, gt=0)
     step_size: float = Field(0.01, gt=0)
     step_size_learning_rate: float = Field(1e-5, gt=0)
-
-    @field_validator("strategy")
-    @classmethod
-    def _known(cls, strategy: str) -> str:
-        parse(strategy)
-        return strategy
 
     @model_validator(mode="after")
     def _experts_go_far_enough(self) -> Self:
