@@ -15,6 +15,8 @@ from condensation.core.randomness import generator
 from condensation.core.runlog import RunLog
 from condensation.registry import METHODS, method_module
 from condensation.stages.study import StudyParams
+from condensation.tuning.axes import extremes
+from condensation.tuning.plan import TuningParams
 
 TREE = read_params(Path(__file__).parents[1] / "params.yaml")
 PARAMS = TREE["methods"]
@@ -253,5 +255,11 @@ def suite(room: str) -> type:
         def test_killed_and_resumed_gives_the_same_bytes(self, method: str, tmp_path: Path) -> None:
             deaths = check_resume(method, tmp_path)
             assert deaths >= 1 or room == "selection", "it never took a checkpoint"
+
+        def test_every_end_of_every_axis_is_taken(self, method: str) -> None:
+            """What a search may try, by params.yaml, is refused by nobody."""
+            plan = section(TREE, "tuning", TuningParams)
+            for values in extremes(PARAMS[method], plan.axes.get(method, {}), "mnist"):
+                check(values, method_module(method).Params, f"methods.{method}")
 
     return Suite
