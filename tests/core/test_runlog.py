@@ -61,6 +61,18 @@ def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "digits random: 10/10, epoch 3\n"
 
 
+def test_each_piece_of_work_has_its_own_estimate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 0.0, 1000.0, 1010.0])  # the log's start, then a time for each call
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    log = RunLog("cell", show=True)
+    log.progress(0, 1, "pool")
+    log.progress(0, 100)
+    log.progress(10, 100)
+    assert capsys.readouterr().err.splitlines()[-1] == "cell: 10/100, about 90 s left"
+
+
 def test_seeds_differ_by_purpose() -> None:
     made = {derive(seed, *purpose) for seed in (0, 1) for purpose in [("a",), ("b",), ("a", 0), ("a", 1), (0, "a")]}
     assert len(made) == 10

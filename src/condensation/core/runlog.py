@@ -34,7 +34,7 @@ class RunLog:
         self._label, self._show, self._on_metrics = label, show, on_metrics
         self._path, self._interval = checkpoint, checkpoint_seconds
         self._saved = self._printed = time.monotonic()
-        self._first: tuple[int, float] | None = None
+        self._first: tuple[int, int, float] | None = None
         self._start = (time.perf_counter(), time.process_time())
         self.spent_before = (0.0, 0.0)
         """Wall and CPU seconds of the interrupted runs that this one goes on from."""
@@ -55,14 +55,17 @@ class RunLog:
         self.tables[name] = columns
 
     def progress(self, done: int, total: int, note: str = "") -> None:
-        """Say how far the work is; prints at most every 5 seconds, with the time left."""
+        """Say how far the work is; prints at most every 5 seconds, with the time left.
+
+        Another total is another piece of work: its time is told from its own beginning.
+        """
         now = time.monotonic()
-        if self._first is None:
-            self._first = (done, now)
+        if self._first is None or self._first[1] != total:
+            self._first = (done, total, now)
         if not self._show or (now - self._printed < 5 and done < total):
             return
         self._printed = now
-        first_done, first_time = self._first
+        first_done, _, first_time = self._first
         left = (now - first_time) / max(done - first_done, 1) * (total - done)
         estimate = f"about {left:.0f} s left" if done > first_done and done < total else ""
         parts = [f"{self._label}: {done}/{total}", note, estimate]
