@@ -259,7 +259,9 @@ def suite(room: str) -> type:
         def test_every_end_of_every_axis_is_taken(self, method: str) -> None:
             """What a search may try, by params.yaml, is refused by nobody."""
             plan = section(TREE, "tuning", TuningParams)
-            for values in extremes(PARAMS[method], plan.axes.get(method, {}), "mnist"):
-                check(values, method_module(method).Params, f"methods.{method}")
+            axes, kind = plan.axes.get(method, {}), method_module(method).Params
+            taken = [check(values, kind, f"methods.{method}") for values in extremes(PARAMS[method], axes, "mnist")]
+            assert len(taken) == sum(len(axis.ends()) for axis in axes.values())
+            assert all(isinstance(params, kind) for params in taken)
 
     return Suite

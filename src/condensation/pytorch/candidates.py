@@ -9,6 +9,7 @@ from torch import Tensor
 
 from condensation.core.clusters import representatives, squared_distances
 from condensation.core.images import ImageSet
+from condensation.core.margins import own_margin
 from condensation.core.randomness import derive, generator
 from condensation.pytorch.classifiers import cut_at_maps
 from condensation.pytorch.networks import Network
@@ -81,11 +82,10 @@ class Eyes:
         inputs = to_input(images, *self._scale)
         logits, seen = self._seen(inputs)
         own = torch.from_numpy(labels)[:, None]
-        others = logits.scatter(1, own, -torch.inf).amax(1)
         features = (seen.double() - self._middle) @ self._directions
         return Views(
             logits.softmax(1).gather(1, own)[:, 0].double().numpy(),
-            (logits.gather(1, own)[:, 0] - others).double().numpy(),
+            own_margin(logits.numpy(), labels).astype(np.float64),
             features.float().numpy(),
             self._untrained.of(inputs),
         )
