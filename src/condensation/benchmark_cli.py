@@ -88,7 +88,7 @@ def condense(dataset: Dataset, method: Method, images_per_class: ImagesPerClass)
     save_within(params.budget_seconds)
     cell = Cell(dataset, method, images_per_class)
     with alone(layout, *cell.path.parts):
-        changed, told = params.applied(tree, method), tracker(HERE)
+        changed, told = params.applied(tree, method, dataset), tracker(HERE)
         try:
             condense_within(layout, changed, cell, params.seeds, told, params.budget_seconds)
         except OutOfBudget:
@@ -113,7 +113,7 @@ def evaluate(
         raise InputError("--method and --images-per-class belong together; leave out both for the whole training set")
     end_with_the_benchmark()
     layout, params = BenchmarkLayout(), BenchmarkParams.read()
-    tree, cell = params.applied(read_params(PARAMS), method), Cell(dataset, method, images_per_class)
+    tree, cell = params.applied(read_params(PARAMS), method, dataset), Cell(dataset, method, images_per_class)
     with alone(layout, "evaluate", *(cell.path.parts if method else (dataset, "whole"))):
         if method:
             stage(layout, tree, cell, params.seeds)

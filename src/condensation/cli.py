@@ -58,14 +58,16 @@ def overrides(arguments: list[str]) -> Iterator[tuple[str, str]]:
         yield name.replace("-", "_"), value
 
 
-def parameters(ctx: typer.Context, path: Path, method: str | None = None, preset: str = "") -> dict[str, Any]:
+def parameters(
+    ctx: typer.Context, path: Path, method: str | None = None, preset: str = "", dataset: str = ""
+) -> dict[str, Any]:
     """params.yaml, changed by a preset and then by the overrides of the command line.
 
     A bare name is looked for in the method's section first.
     """
     tree = read_params(path)
     if preset:
-        tree = with_preset(tree, preset, method)
+        tree = with_preset(tree, preset, method, dataset)
     for name, value in overrides(ctx.args):
         own = tree.get("methods", {}).get(method) or {}
         head = name.split(".")[0]
@@ -107,7 +109,7 @@ def teach(
     """Train the teachers that methods ask for, one for each seed."""
     from condensation.stages.teach import teach
 
-    tree = parameters(ctx, params, method, preset)
+    tree = parameters(ctx, params, method, preset, dataset)
     teach(Layout(root), tree, dataset, seeds(tree), method)
 
 
@@ -126,7 +128,7 @@ def condense(
     from condensation.stages.condense import condense
     from condensation.tracking import tracker
 
-    tree = parameters(ctx, params, method, preset)
+    tree = parameters(ctx, params, method, preset, dataset)
     layout = Layout(root)
     condense(layout, tree, Cell(dataset, method, images_per_class, variant), seeds(tree), tracker(HERE))
 
@@ -240,8 +242,8 @@ def run(
     from condensation.data.sources import dataset_name
     from condensation.stages.run import run
 
-    tree = parameters(ctx, params, method, preset)
     cell = Cell(dataset_name(dataset), method, images_per_class)
+    tree = parameters(ctx, params, method, preset, cell.dataset)
     run(Layout(root), tree, cell, source=dataset, judged=judge)
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from code_reach import ROOT
 
-from condensation.core.files import write_npz, write_text
+from condensation.core.files import read_json, write_npz, write_text
 from condensation.reporting.records import read_records
 from condensation.stages.benchmark import BenchmarkLayout
 from condensation.stages.layout import Cell, Layout
@@ -44,7 +44,8 @@ def project(tmp_path: Path) -> Path:
     tree = contract.TREE
     quick = {"epochs": 1, "min_steps": 2, "network": {"name": "convnet", "width": 4}}
     judge = {**tree["judge"], "standard": {**tree["judge"]["standard"], **quick}}
-    presets = {"quick": {METHOD: {"iterations": 60, "network": {"name": "convnet", "width": 8}}}}
+    preset = {"iterations": 61, "network": {"name": "convnet", "width": 8}, "datasets": {"toy": {"iterations": 60}}}
+    presets = {"quick": {METHOD: preset}}
     write_text(folder / "params.yaml", as_yaml({**tree, "judge": judge, "presets": presets}))
     write_text(folder / "benchmark/params.yaml", as_yaml(GRID))
     write_text(folder / ".dvc/config", "[core]\n    no_scm = true\n    analytics = false\n")
@@ -105,6 +106,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(project: Path) -> Non
     assert found.judged_keys() == {("toy", METHOD, 2), ("toy", "random", 2)}
     assert not found.unfinished
     assert "Of 2 cells 2 are made" in (project / "log.txt").read_text()
+    assert read_json(layout.metrics("parameters", CELL))["parameters"]["iterations"] == 60
     plain = Layout(project / "runs")
     shutil.copytree(layout.prepared("toy"), plain.prepared("toy"))
     words = ("--dataset", "toy", "--method", METHOD, "--images-per-class", "2", "--preset", "quick", "--seeds", "[0]")

@@ -65,13 +65,18 @@ def override(tree: Mapping[str, Any], dotted: str, text: str) -> dict[str, Any]:
     return copy
 
 
-def with_preset(tree: Mapping[str, Any], name: str, method: str | None) -> dict[str, Any]:
-    """A copy of ``tree`` with a method's section changed by what ``presets`` says of it under ``name``."""
+def with_preset(tree: Mapping[str, Any], name: str, method: str | None, dataset: str = "") -> dict[str, Any]:
+    """A copy of ``tree`` with a method's section changed by what ``presets`` says of it under ``name``.
+
+    ``datasets`` within the preset holds, by data set, what is different there.
+    """
     presets = at(tree, "presets")
     known = [each for each, methods in presets.items() if method in methods]
     if name not in known:
         raise one_of(f"preset of {method}", name, known)
-    section = {**at(tree, f"methods.{method}"), **presets[name][method]}
+    changes = dict(presets[name][method])
+    here = changes.pop("datasets", {}).get(dataset, {})
+    section = {**at(tree, f"methods.{method}"), **changes, **here}
     return {**tree, "methods": {**tree["methods"], method: section}}
 
 

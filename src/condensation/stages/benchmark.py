@@ -75,13 +75,13 @@ class BenchmarkParams(Section):
         """The preset under which a method is run; empty where it has none."""
         return self.preset if method in at(tree, f"presets.{self.preset}") else ""
 
-    def applied(self, tree: Mapping[str, Any], method: str = "") -> dict[str, Any]:
+    def applied(self, tree: Mapping[str, Any], method: str = "", dataset: str = "") -> dict[str, Any]:
         """A copy of params.yaml's values with the benchmark's seeds and networks, and the method's preset."""
         name = check(at(tree, "judge.protocol"), str, "judge.protocol")
         protocol = {**at(tree, f"judge.{name}"), "networks": self.networks}
         changed = {**tree, "seeds": self.seeds, "judge": {**tree["judge"], name: protocol}}
         preset = self.preset_of(tree, method)
-        return with_preset(changed, preset, method) if preset else changed
+        return with_preset(changed, preset, method, dataset) if preset else changed
 
     def expected(self) -> list[Key]:
         """Every cell of the grid."""
