@@ -45,11 +45,12 @@ def in_turn(function: Callable[[int], object], items: range) -> list[object]:
     return [function(item) for item in items]
 
 
-MATCHING, METHOD = "matching", "methods.gradient_matching"
+MATCHING, LOSS, METHOD = "matching", "loss", "methods.gradient_matching"
 SIDES = {
     "everything": everything,
-    "without fused": partial(without, {f"{MATCHING}.fused": modules, f"{METHOD}.fused": modules}),
+    "without fused": partial(without, {f"{MATCHING}.fused": modules, f"{LOSS}.fused": modules}),
     "without classes side by side": partial(without, {f"{METHOD}.side_by_side": in_turn}),
+    "without parts of a batch side by side": partial(without, {f"{LOSS}.side_by_side": in_turn}),
     "without chunks of real images": partial(without, {f"{MATCHING}.CHUNK_PIXELS": 10**9}),
     "without kept memory": memory_as_given,
 }

@@ -30,5 +30,5 @@ def one_core_each(tasks: int) -> Iterator[tuple[int, ThreadPoolExecutor]]:
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """``function`` of every item, in their order."""
     every = list(items)
-    with one_core_each(len(every)) as (_, threads):
-        return list(threads.map(function, every))
+    with one_core_each(len(every)) as (workers, threads):
+        return list((threads.map if workers > 1 else map)(function, every))

@@ -12,14 +12,13 @@ from typing import Self
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch.nn import functional
 
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.descent import Descent
-from condensation.pytorch.fused import fused
+from condensation.pytorch.loss import backward
 from condensation.pytorch.matching import freeze_statistics
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.synthetic import Scale, statistics_batch
@@ -81,10 +80,11 @@ def make_pool(
         answers = targets(network, len(members))
         return weights | {f"targets/{k}": v.numpy() for k, v in answers.items()}
 
+    total = params.runs * len(params.steps)
     for run in range(params.runs):
         weights, done = fresh(run).state_dict(), 0
         for steps in params.steps:
-            log.progress(0, 1, f"pool: network {len(members) + 1} of {params.runs * len(params.steps)}")
+            log.progress(len(members), total, "networks of the pool")
             network = fresh(run)
             network.load_state_dict(weights)
             kept = log.keep(f"pool-{run}-{steps}", partial(grow, network, run, done, steps))
@@ -101,9 +101,9 @@ def _part(arrays: dict[str, np.ndarray], prefix: str) -> Targets:
 
 def _train(network: Network, train: ImageSet, scale: Scale, params: PoolParams, steps: range, seed: int) -> None:
     descent = Descent(network.parameters(), optimizer="sgd", momentum=MOMENTUM, weight_decay=0.0)
-    logits = fused(network.train())
+    network.train()
     for step in steps:
         batch = generator(seed, "batch", step).choice(len(train), min(params.batch_size, len(train)), replace=False)
         images, labels = scale.normalise(train.pixels(batch)), torch.from_numpy(train.labels[batch])
-        functional.cross_entropy(logits(images), labels).backward()
+        backward(network, images, labels)
         descent.step(params.learning_rate)

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
-from torch.nn import functional
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.pytorch.augment import draw, light_affine, parse
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused
+from condensation.pytorch.loss import backward
 from condensation.pytorch.networks import Network
 
 CURVE_POINTS = 10
@@ -67,7 +67,6 @@ class Training:
 
     def __init__(self, network: Network, images: Tensor, targets: Tensor, *, recipe: Recipe, seed: int) -> None:
         self.network, self.images, self.targets = network.train(), images, targets
-        self._logits = fused(network)
         self.recipe, self.seed = recipe, seed
         self.batch = min(recipe.batch_size, len(images))
         self.steps = min(max(math.ceil(recipe.epochs * len(images) / self.batch), recipe.min_steps), recipe.max_steps)
@@ -96,10 +95,9 @@ class Training:
     def _advance(self) -> float:
         batch = self._indices()
         images, targets = self._augmented(self.images[batch]), self.targets[batch]
-        loss = functional.cross_entropy(self._logits(images), targets, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()
+        loss = backward(self.network, images, targets, label_smoothing=self.recipe.label_smoothing)
         self._descent.step(self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps))
-        return loss.item()
+        return loss
 
     def _augmented(self, images: Tensor) -> Tensor:
         if self.recipe.augmentation == "none":

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
-from torch.nn import functional
 
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
@@ -27,7 +26,8 @@ from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, draw
 from condensation.pytorch.cores import side_by_side
-from condensation.pytorch.fused import fused
+from condensation.pytorch.descent import Descent
+from condensation.pytorch.loss import backward
 from condensation.pytorch.matching import Distance, Target, freeze_statistics, match, matchable, real_target
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
@@ -301,18 +301,16 @@ def _seen(augmentation: Augmentation, pictures_per_image: int, images: Tensor) -
 def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int) -> None:
     """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order, augmented by batch."""
     network.train()
-    params, parameters, logits = task.params, list(network.parameters()), fused(network)
+    params = task.params
+    descent = Descent(network.parameters(), optimizer="sgd", momentum=0.0, weight_decay=0.0)
     seen = untiled(images, params.pictures_per_image)
     labels = labels_of(task.train.classes, len(seen) // task.train.classes)
     for epoch in range(epochs):
         order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(seen)))
         for number, batch in enumerate(order.split(params.batch_train)):
             augmentation = task.augmentation(derive(seed, "train", epoch), number)
-            loss = functional.cross_entropy(logits(augmentation(seen[batch])), labels[batch])
-            gradients = torch.autograd.grad(loss, parameters)
-            with torch.no_grad():
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter.sub_(gradient, alpha=params.network_learning_rate)
+            backward(network, augmentation(seen[batch]), labels[batch])
+            descent.step(params.network_learning_rate)
 
 
 def _next(task: Task, state: State, log: RunLog) -> bool:

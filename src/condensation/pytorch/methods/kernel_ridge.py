@@ -31,8 +31,9 @@ from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import light_affine
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.descent import Descent
-from condensation.pytorch.fused import fused, fused_features
+from condensation.pytorch.fused import fused_features
 from condensation.pytorch.kernels import Ridge, fully_connected, linear, ridge
+from condensation.pytorch.loss import backward
 from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of
@@ -102,8 +103,7 @@ class Pool:
     def train(self, number: int, images: Tensor, targets: Tensor) -> None:
         """One step of a network on (n, c, h, w) and probabilities (n, classes); a new one at its life's end."""
         member = self.members[number]
-        logits = fused(member.network.train().requires_grad_())
-        functional.cross_entropy(logits(images), targets).backward()
+        backward(member.network.train().requires_grad_(), images, targets)
         member.descent.step(self._params.network_learning_rate)
         member.age += 1
         if member.age >= self._lifetime(number, member.life):
