@@ -58,6 +58,10 @@ def test_published_loops_and_those_between():
     assert gradient_matching.loops(15, chosen) == (15, 38, "loops 15 x 38, interpolated")
     assert gradient_matching.loops(200, chosen)[:2] == (50, 10)
     assert gradient_matching.loops(3, params(outer_loops=2, inner_loops=0)) == (2, 0, "loops 2 x 0")
+    pool = {"runs": 1, "steps": (0,), "real_per_class": 4, "batch_size": 4, "learning_rate": 0.01}
+    cached = params(mode="cached", pool=pool)
+    assert gradient_matching.loops(10, cached)[2] == "10 steps each"
+    assert gradient_matching.loops(15, cached)[2] == "15 steps each, interpolated"
 
 
 @pytest.mark.parametrize(("kind", "level"), [("white", 1.0), ("black", 0.0), ("grey", 0.5)])

@@ -86,9 +86,11 @@ def loops(images_per_class: int, params: Params) -> tuple[int, int, str]:
         round(float(np.interp(images_per_class, known, [PUBLISHED_LOOPS[k][i] for k in known]))) for i in (0, 1)
     )
     chosen = params.outer_loops or outer, inner if params.inner_loops is None else params.inner_loops
-    given = params.outer_loops is not None and params.inner_loops is not None
+    trains = params.mode == "exact"
+    given = params.outer_loops is not None and (params.inner_loops is not None or not trains)
     interpolated = not given and images_per_class not in PUBLISHED_LOOPS
-    return *chosen, f"loops {chosen[0]} x {chosen[1]}" + (", interpolated" if interpolated else "")
+    told = f"loops {chosen[0]} x {chosen[1]}" if trains else f"{chosen[0]} steps each"
+    return *chosen, told + (", interpolated" if interpolated else "")
 
 
 @dataclass(frozen=True)
