@@ -44,6 +44,18 @@ def test_a_variant_whose_method_was_not_judged_says_so() -> None:
     ]
 
 
+def test_where_no_method_was_judged_as_it_is_random_images_stand_in_its_place() -> None:
+    floor = judged("random", {0: [60.0], 1: [61.0], 2: [65.0]})
+    (table,) = studies(Records((floor,), {}, (OFF,)))
+    assert table.columns[3] == "Difference from random"
+    first, second = table.rows
+    assert [cell.text for cell in first] == ["Random", "as it is", "62.0", "baseline", "not recorded"]
+    assert second[3].number == pytest.approx((6 + 9 + 12) / 3)
+    (table,) = studies(Records((floor, OWN), {}, (OFF,)))
+    assert table.columns[3] == "Difference from the method's own"
+    assert [row[0].text for row in table.rows] == ["MPS2U", "MPS2U"]
+
+
 def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
     for cell in (OWN, OFF, judged("random", {0: [50.0], 1: [51.0], 2: [52.0]})):
         save(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from condensation.core.results import CondensedCell, JudgedCell
 from condensation.reporting.cells import Cell, Table, head, missing, nothing
 from condensation.reporting.display import (
+    RANDOMS,
     dataset_name,
     duration,
     interval,
@@ -28,6 +29,7 @@ def studies(records: Records) -> list[Table]:
 
     Each method as it is, where it was judged, then its variants. Under one network with the difference from the
     method's own, paired by the sets' seeds, and what a set took; under several, a column for each and their mean.
+    Where no method was judged as it is, random images stand in its place.
     """
     squares = list(dict.fromkeys(map(_square, records.variants)))
     return [_table(square, records) for square in squares]
@@ -41,7 +43,11 @@ def _table(square: Square, records: Records) -> Table:
     rows: dict[tuple[str, str], Judged] = {}
     variants = [cell for cell in records.variants if _square(cell) == square]
     methods = list(dict.fromkeys(cell.method for cell in variants))
-    own = [cell for cell in records.judged if _square(cell) == square and cell.method in methods]
+    plain = [cell for cell in records.judged if _square(cell) == square]
+    own = [cell for cell in plain if cell.method in methods]
+    floor = "" if own else RANDOMS[square[2]]
+    if floor:
+        own, methods = [cell for cell in plain if cell.method == floor], [floor, *methods]
     networks = list(dict.fromkeys(cell.network for cell in variants))
     for cell in sorted([*own, *variants], key=lambda cell: methods.index(cell.method)):
         rows.setdefault((cell.method, cell.variant), {})[cell.network] = cell
@@ -52,10 +58,11 @@ def _table(square: Square, records: Records) -> Table:
         lines = [(*_names(*key), *_across(cells, networks)) for key, cells in rows.items()]
         return Table(columns, tuple(lines), f"{name}, by the network that judges")
     (network,) = networks
-    columns = ("Method", "Variant", "Accuracy in %", "Difference from the method's own", "Time per set")
+    beside = "random" if floor and own else "the method's own"
+    columns = ("Method", "Variant", "Accuracy in %", f"Difference from {beside}", "Time per set")
     single = {key: cells[network] for key, cells in rows.items() if network in cells}
     lines = [
-        (*_names(*key), *_beside(cell, single.get((cell.method, ""))), _time(cell, records.making(cell)))
+        (*_names(*key), *_beside(cell, single.get((floor or cell.method, ""))), _time(cell, records.making(cell)))
         for key, cell in single.items()
     ]
     return Table(columns, tuple(lines), f"{name}, network {network}")
