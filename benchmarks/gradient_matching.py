@@ -3,7 +3,8 @@
 Run from the project's root: ``python benchmarks/gradient_matching.py [--shapes mnist] [--sizes 1 10] [--rounds 3]``.
 The textbook is the published loop written plainly: one class after another, whole batches, float32, eager, double
 backward, memory as the system gives it. ``exact`` and ``cached`` are the method's two modes as ``condense`` runs them;
-cached has no inner loop. The network is the published one, width 128.
+cached has no inner loop. ``exact_bfloat16`` takes the real gradients in that precision, which pays on processors that
+have it. The network is the published one, width 128.
 """
 
 from functools import partial
@@ -12,6 +13,7 @@ import torch
 from torch.nn import functional
 from turn_about import CLASSES, Paced, benchmark, noise
 
+from condensation.pytorch.matching import Precision
 from condensation.pytorch.methods import gradient_matching
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
@@ -59,12 +61,19 @@ def _by_unit(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (1 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + 1e-6)).sum()
 
 
-def method(mode: str, shape: str, images_per_class: int, pace: Paced) -> None:
+def method(mode: str, shape: str, images_per_class: int, pace: Paced, precision: Precision = "float32") -> None:
     """The method, in exact mode with one inner epoch to each outer step as the textbook above."""
     keep_freed_memory()
     pool = PoolParams(runs=2, steps=(0,), real_per_class=16, batch_size=16, learning_rate=0.01)
     params = gradient_matching.Params(
-        mode=mode, network=NetworkSpec(), batch_real=REAL, iterations=1, outer_loops=10**6, inner_loops=1, pool=pool
+        mode=mode,
+        network=NetworkSpec(),
+        real_precision=precision,
+        batch_real=REAL,
+        iterations=1,
+        outer_loops=10**6,
+        inner_loops=1,
+        pool=pool,
     )
     train = noise(REAL + 44, shape)
     gradient_matching.condense(train, images_per_class=images_per_class, params=params, seed=0, log=pace)
@@ -72,4 +81,5 @@ def method(mode: str, shape: str, images_per_class: int, pace: Paced) -> None:
 
 if __name__ == "__main__":
     modes = {mode: partial(method, mode) for mode in ("exact", "cached")}
+    modes["exact_bfloat16"] = partial(method, "exact", precision="bfloat16")
     benchmark(__file__, __doc__ or "", {"textbook": textbook, **modes})

@@ -132,6 +132,22 @@ def test_float32_agrees_with_double_backward_through_the_modules(shape):
     assert functional.cosine_similarity(moved.flatten(), double_backward.flatten(), dim=0).item() > 0.999
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)])
+def test_real_gradients_in_bfloat16_move_images_the_same_way(shape):
+    model, draws = build(NetworkSpec(), image_shape=shape, classes=10, seed=1).eval(), torch.Generator().manual_seed(0)
+    h, w, c = shape
+    alike = torch.randn(1, c, 8, 8, generator=draws)  # as the images of a class are
+    real, x = (
+        functional.interpolate(alike + 0.5 * torch.randn(n, c, 8, 8, generator=draws), (h, w), mode="bilinear")
+        for n in (70, 3)
+    )
+    rounded, plain = (real_target(model, real, 4, precision=precision) for precision in ("bfloat16", "float32"))
+    assert all(gradient.dtype == torch.float32 for gradient in rounded.gradient)
+    assert not torch.equal(rounded.gradient[0], plain.gradient[0])
+    moved, expected = (match(model, target, x, 4, kind="paper")[1].flatten() for target in (rounded, plain))
+    assert functional.cosine_similarity(moved, expected, dim=0).item() > 0.999
+
+
 def test_the_gradient_goes_through_augmentation_and_tiles():
     model = network(name="convnet", depth=2, **SMOOTH)
     transform = draw(

@@ -1,12 +1,12 @@
 """The loss that networks are trained by, and its gradient: the same numbers on any number of cores."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.fused import fused
-from condensation.pytorch.networks import Network
+from condensation.pytorch.networks import Network, batch_norms
 
 PART = 32
 """At most so many images of a batch go through the network together; parts go side by side."""
@@ -25,7 +25,7 @@ def backward(network: Network, images: Tensor, targets: Tensor, *, label_smoothi
         loss = functional.cross_entropy(logits(x), wanted, label_smoothing=label_smoothing) * (len(x) / len(images))
         return loss.detach(), torch.autograd.grad(loss, parameters)
 
-    if _couples(network):
+    if any(norm.training for norm in batch_norms(network)):
         parts = [of((images, targets))]
     else:
         count = -(-len(images) // PART)
@@ -34,7 +34,3 @@ def backward(network: Network, images: Tensor, targets: Tensor, *, label_smoothi
     for parameter, shares in zip(parameters, zip(*gradients, strict=True), strict=True):
         parameter.grad = torch.stack(shares).sum(0)  # laid out as the parameter, which autograd's own need not be
     return float(torch.stack(losses).sum())
-
-
-def _couples(network: Network) -> bool:
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in network.modules())

@@ -98,6 +98,11 @@ def build(spec: NetworkSpec, *, image_shape: tuple[int, int, int], classes: int,
         return Network(body, _feature_count(body, image_shape), classes)
 
 
+def batch_norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Its layers that couple the images of a batch while they train."""
+    return [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+
+
 def _feature_count(body: nn.Sequential, image_shape: tuple[int, int, int]) -> int:
     h, w, c = image_shape
     with torch.no_grad():

@@ -28,7 +28,15 @@ from condensation.pytorch.augment import Augmentation, draw
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.loss import backward
-from condensation.pytorch.matching import Distance, Target, freeze_statistics, match, matchable, real_target
+from condensation.pytorch.matching import (
+    Distance,
+    Precision,
+    Target,
+    freeze_statistics,
+    match,
+    matchable,
+    real_target,
+)
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
 from condensation.pytorch.synthetic import (
@@ -49,6 +57,7 @@ class Params(Section):
 
     outer_loops, inner_loops: null takes the published number for the images per class (``loops``).
     second_order: weight of the distance between curvatures (Hessian times gradient) beside that of the gradients.
+    real_precision: of the gradients of real images; bfloat16 is faster on processors that have it, and rounds.
     pictures_per_image: how many pictures an image holds, each a tile that is enlarged to the image's size when read.
     pool: needed by ``cached``, which makes iterations x outer_loops steps, each on one network of the pool.
     """
@@ -58,6 +67,7 @@ class Params(Section):
     initialisation: Initialisation = "noise"
     distance: Distance = "paper"
     second_order: float = Field(0.0, ge=0)
+    real_precision: Precision = "float32"
     pictures_per_image: int = Field(1, ge=1)
     iterations: int = Field(1000, ge=1)
     outer_loops: int | None = Field(None, ge=1)
@@ -128,7 +138,8 @@ class Task:
         """What ``count`` real images of a class ask of the synthetic ones, on this network."""
         images = real_batch(self.train, label, count, self.scale, seed)
         images = self.augmentation(augmentation_seed, label)(images)
-        return real_target(network, images, label, curvature=self.params.second_order > 0)
+        curvature, precision = self.params.second_order > 0, self.params.real_precision
+        return real_target(network, images, label, curvature=curvature, precision=precision)
 
 
 @dataclass
