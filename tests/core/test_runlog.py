@@ -1,5 +1,6 @@
 """RunLog: metrics, progress and checkpoints."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,45 @@ def test_what_is_kept_is_made_once_and_read_by_the_next_run(tmp_path: Path) -> N
     assert made["x"].tolist() == again["x"].tolist() == [0, 1, 2]
     assert RunLog(checkpoint=path).keep("pool-4", lambda: {"x": np.ones(1)})["x"].tolist() == [1]
     assert RunLog().keep("pool-3", lambda: {"x": np.zeros(1)})["x"].tolist() == [0]
+
+
+def test_runs_that_share_a_folder_make_the_same_once_with_its_metrics_and_time(tmp_path: Path) -> None:
+    def run(name: str, told: list[int]) -> RunLog:
+        path, shared = tmp_path / name / "checkpoint.npz", tmp_path / "shared"
+        return RunLog(checkpoint=path, shared=shared, on_metrics=lambda step, values: told.append(step))
+
+    def train(log: RunLog) -> dict[str, np.ndarray]:
+        log.metrics(1, loss=0.5)
+        time.sleep(0.05)
+        return {"x": np.arange(3)}
+
+    told: list[int] = []
+    first, second = run("first", []), run("second", told)
+    first.keep("cnn", lambda: train(first), of=["data", 0])
+    assert first.spent_before == (0.0, 0.0)
+    made = second.keep("cnn", lambda: pytest.fail("made twice"), of=["data", 0])
+    assert made.keys() == {"x"}
+    assert second.history == [{"step": 1, "loss": 0.5}]
+    assert told == [1]
+    assert 0.05 <= second.spent_before[0] < 5
+    assert run("third", []).keep("cnn", lambda: {"x": np.ones(1)}, of=["data", 1])["x"].tolist() == [1]
+    assert run("first", []).keep("cnn", lambda: {"x": np.zeros(1)})["x"].tolist() == [0]
+
+
+def test_what_is_shared_is_not_counted_again_by_a_run_that_goes_on(tmp_path: Path) -> None:
+    def run() -> RunLog:
+        return RunLog(checkpoint=tmp_path / "checkpoint.npz", shared=tmp_path / "shared")
+
+    first = run()
+    first.keep("cnn", lambda: {"x": np.arange(3)}, of=0)
+    first.metrics(2, loss=0.25)
+    first.checkpoint(lambda: {"y": np.ones(1)}, now=True)
+    again = run()
+    assert again.resume() is not None
+    spent = again.spent_before
+    again.keep("cnn", lambda: pytest.fail("made twice"), of=0)
+    assert again.spent_before == spent
+    assert again.history == [{"step": 2, "loss": 0.25}]
 
 
 def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,22 @@ def test_same_seed_same_bytes_other_seed_other_bytes() -> None:
     assert run() != run(seed=1)
 
 
+def test_runs_that_share_a_folder_train_one_cnn_and_give_the_same_bytes(tmp_path: Path) -> None:
+    def shared(name: str, **changes: object) -> bytes:
+        return run(RunLog(checkpoint=tmp_path / name / "checkpoint.npz", shared=tmp_path / "shared"), **changes)
+
+    def cnns() -> int:
+        return len(list((tmp_path / "shared").glob("cnn-*.npz")))
+
+    assert shared("first") == run()
+    assert shared("size", k=5) == run(k=5)
+    assert shared("off", agent="off") == run(agent="off")
+    assert cnns() == 1
+    shared("wider", cnn=SECTION["cnn"] | {"width": 5})
+    shared("seed", seed=1)
+    assert cnns() == 3
+
+
 class Killed(Exception):
     """Stands for SIGKILL."""
 

@@ -1,5 +1,6 @@
 """RunLog: what a method says while it works, and where it left off when it was stopped."""
 
+import hashlib
 import json
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from condensation.core.files import read_npz, write_npz
+from condensation.core.files import canonical_json, read_npz, write_npz
 
 State = Mapping[str, np.ndarray]
 
@@ -25,6 +26,7 @@ class RunLog:
         *,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 20.0,
+        shared: Path | None = None,
         on_metrics: Callable[[int, Mapping[str, float]], None] | None = None,
         show: bool = False,
     ) -> None:
@@ -32,12 +34,13 @@ class RunLog:
         self.figures: dict[str, np.ndarray] = {}
         self.tables: dict[str, dict[str, np.ndarray]] = {}
         self._label, self._show, self._on_metrics = label, show, on_metrics
-        self._path, self._interval = checkpoint, checkpoint_seconds
+        self._path, self._interval, self._shared = checkpoint, checkpoint_seconds, shared
         self._saved = self._printed = time.monotonic()
         self._first: tuple[int, int, float] | None = None
         self._start = (time.perf_counter(), time.process_time())
+        self._resumed = False
         self.spent_before = (0.0, 0.0)
-        """Wall and CPU seconds of the interrupted runs that this one goes on from."""
+        """Wall and CPU seconds of the runs that this one goes on from."""
 
     def metrics(self, step: int, **values: float) -> None:
         """Record values of one step (an epoch, an iteration): to MLflow and to the cell's CSV."""
@@ -75,35 +78,48 @@ class RunLog:
         """Save ``state()``, which must be whole, when the last save is ``checkpoint_seconds`` old (or ``now``)."""
         if self._path is None or (not now and time.monotonic() - self._saved < self._interval):
             return
-        spent = (time.perf_counter() - self._start[0], time.process_time() - self._start[1])
-        kept = {
-            "_history": np.array(json.dumps(self.history)),
-            "_spent": np.array([before + now for before, now in zip(self.spent_before, spent, strict=True)]),
-        }
-        write_npz(self._path, {**state(), **kept})
+        write_npz(self._path, {**state(), **self._so_far()})
         self._saved = time.monotonic()
 
-    def keep(self, name: str, make: Callable[[], State]) -> dict[str, np.ndarray]:
+    def keep(self, name: str, make: Callable[[], State], *, of: object = None) -> dict[str, np.ndarray]:
         """The arrays of ``make()``, made once: a resumed run reads them from a file beside the checkpoint.
 
-        For what is long to make, large and then stays as it is, so that no checkpoint carries it.
+        For what is long to make, large and then stays as it is, so that no checkpoint carries it. of: JSON-like values
+        that alone decide what is made, where a run makes it before anything else: runs with the same folder ``shared``
+        then make it once, and each has its metrics and counts its time.
         """
         if self._path is None:
             return dict(make())
         path = self._path.with_name(f"{self._path.stem}-{name}.npz")
-        if not path.exists():
-            write_npz(path, make())
-        return read_npz(path)
+        if self._shared is not None and of is not None:
+            path = self._shared / f"{name}-{hashlib.sha256(canonical_json(of).encode()).hexdigest()[:16]}.npz"
+        found = path.exists()
+        if not found:
+            write_npz(path, {**make(), **self._so_far()})
+        state = read_npz(path)
+        self._take(state, go_on=found and not self._resumed)
+        return state
 
     def resume(self) -> dict[str, np.ndarray] | None:
         """The arrays of the last checkpoint, or None to start anew; restores the metrics' history too."""
         if self._path is None or not self._path.exists():
             return None
         state = read_npz(self._path)
-        self.history = json.loads(str(state.pop("_history")[()]))
-        wall, cpu = state.pop("_spent").tolist()
-        self.spent_before = (wall, cpu)
-        for row in self.history:
+        self._take(state, go_on=True)
+        self._resumed = True
+        return state
+
+    def _so_far(self) -> State:
+        spent = (time.perf_counter() - self._start[0], time.process_time() - self._start[1])
+        whole = [before + now for before, now in zip(self.spent_before, spent, strict=True)]
+        return {"_history": np.array(json.dumps(self.history)), "_spent": np.array(whole)}
+
+    def _take(self, state: dict[str, np.ndarray], *, go_on: bool) -> None:
+        """Take what ``_so_far`` gave out of a state that was read; ``go_on``: and make it this run's own past."""
+        history, (wall, cpu) = json.loads(str(state.pop("_history")[()])), state.pop("_spent").tolist()
+        if not go_on:
+            return
+        new, self.history, self.spent_before = history[len(self.history) :], history, (wall, cpu)
+        for row in new:
             if self._on_metrics:
                 self._on_metrics(int(row["step"]), {k: v for k, v in row.items() if k != "step"})
-        return state

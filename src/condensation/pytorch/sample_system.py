@@ -150,7 +150,8 @@ class System:
             right = predict(network, to_input(self.held.pixels(), *self._scale)).argmax(1) == self.held.labels
             return {**weights, "curve": np.array(training.curve), "accuracy": np.array(right.mean())}
 
-        kept = self.log.keep("cnn", train)
+        of = [self.rest.sha256, self.held.sha256, cnn.model_dump(mode="json"), self.adapted, self.seed]
+        kept = self.log.keep("cnn", train, of=of)
         network.load_state_dict({k: torch.tensor(v) for k, v in _part(kept, "network/").items()})
         if "scores" not in self._state:
             for tenth, loss in enumerate(kept["curve"], 1):

@@ -107,6 +107,7 @@ def _make(layout: Layout, job: Order, seed: int, taught: Mapping[str, Path], wor
         f"{job.cell} seed {seed}",
         checkpoint=work / "checkpoint.npz",
         checkpoint_seconds=checkpoint_seconds(),
+        shared=layout.work("shared", digest_of()),
         on_metrics=run.metrics,
         show=True,
     )

@@ -138,7 +138,9 @@ def _chosen(
     def train_it() -> Arrays:
         return train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=under("cnn", state))
 
-    train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=log.keep("cnn", train_it))
+    of = [rest.sha256, held.sha256, params.cnn.model_dump(mode="json"), seed]
+    trained = log.keep("cnn", train_it, of=of)
+    train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=trained)
     pool, ridge, start = candidates(Desk(rest, held, sizes, model, params.ridge, seed, log, state))
     environment = SelectionEnvironment(pool, ridge, params.environment, start, derive(seed, "environment"))
     agent = Agent(environment.slots, 1 + environment.candidates, STATE, params.q, params.head, derive(seed, "agent"))
