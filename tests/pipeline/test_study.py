@@ -113,6 +113,16 @@ def test_variants_alone_make_a_page_without_a_main_table(tmp_path: Path, capsys:
     assert "Data set" not in printed
 
 
+def test_random_images_beside_variants_make_no_comparison(tmp_path: Path) -> None:
+    for cell, folder in ((OFF, "mps2u@agent-off"), (judged("random", {0: [60.0], 1: [61.0], 2: [65.0]}), "random")):
+        save(tmp_path, cell, f"{folder}/ipc-10.json")
+    text = report(tmp_path, [], NullTracker()).with_suffix(".md").read_text()
+    assert "Difference from random" in text
+    assert not [part for part in ("Main table", "All results", "Scores", "Missing") if f"## {part}" in text]
+    text = report(tmp_path, [("digits", "random", 10)], NullTracker()).with_suffix(".md").read_text()
+    assert "## Main table" in text
+
+
 def test_a_variant_takes_one_change_of_each_group() -> None:
     groups = [{"a": {"x": 1}, "b": {"x": 2}}, {"c": {"y": 3}, "d": {"y": 4, "z": 5}}]
     params = {

@@ -13,7 +13,6 @@ from condensation.reporting.gallery import Picture
 from condensation.reporting.headline import Headline, Results, headlines
 from condensation.reporting.ranked import scores_table
 from condensation.reporting.records import Key, Records
-from condensation.reporting.studies import studies
 
 INTRODUCTION = (
     "Accuracy is that of fresh networks on test data, in percent: each is trained on a condensed set alone. "
@@ -52,6 +51,7 @@ def gather(
     expected: Sequence[Key],
     drawings: Sequence[Drawing],
     pictures: Sequence[Picture],
+    studies: Sequence[Table] = (),
     searches: Sequence[Table] = (),
     told: Sequence[tuple[str, str]] = (),
 ) -> Content:
@@ -65,7 +65,7 @@ def gather(
         results=[results_table(name, results, shown, notes) for name in names],
         scores=[found for name in names if (found := scores_table(name, results))],
         other_judges=_other_judges(table, results, notes),
-        studies=studies(records),
+        studies=studies,
         searches=searches,
         loads=[load_table(results, name, shown) for name in names],
         drawings=drawings,

@@ -1,8 +1,8 @@
 """The metrics files that other stages wrote, read strictly: the report's only numbers."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from condensation.core.errors import InputError
 from condensation.core.results import CondensedCell, JudgedCell, Record, folder_name
-from condensation.reporting.display import WHOLE, dataset_order, method_order
+from condensation.reporting.display import RANDOMS, WHOLE, dataset_order, method_order
 from condensation.reporting.unfinished import UnfinishedCell, read_absent_data, read_unfinished
 
 Key = tuple[str, str, int]
@@ -34,6 +34,11 @@ class Records:
     condensed_variants: Mapping[Key, CondensedCell] = field(default_factory=dict)
     unfinished: Mapping[Key, UnfinishedCell] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+
+    def compared(self, expected: Collection[Key]) -> "Records":
+        """What a comparison is made of: nothing where all that was judged as it is are the random images of a study."""
+        floor = {cell.method for cell in self.judged} <= set(RANDOMS.values())
+        return replace(self, judged=(), condensed={}) if self.variants and floor and not expected else self
 
     def judged_keys(self) -> set[Key]:
         """The cells that have an accuracy; whole training sets are not among them."""

@@ -23,6 +23,7 @@ from condensation.reporting.markdown import STUDIES, markdown
 from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
 from condensation.reporting.storage import stored
+from condensation.reporting.studies import studies
 from condensation.reporting.table import FINISHED, comparison, headline_judge, without_result
 from condensation.stages import grid
 from condensation.tracking import Tracker
@@ -45,7 +46,8 @@ def compare(
     sets and grids under ``condensed``. Equal input gives equal bytes: there is no clock in it. ``tracker`` is told the
     accuracies, for the runs that made the sets. Raises InputError naming the file that cannot be used.
     """
-    records = read_records(reports / "metrics")
+    everything = read_records(reports / "metrics")
+    records = everything.compared(expected)
     table = comparison(records, stored(condensed))
     results = Results(table, headline_judge(table), records.unfinished)
     searches = tuning.read_tuned(reports / "tuning")
@@ -53,13 +55,14 @@ def compare(
     drawn += [drawing for search in searches for drawing in tuning.drawings(search)]
     frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
     shown = pictures(condensed, frame, _classes(records))
-    content = gather(records, table, results, expected, drawn, shown, tuning.tables(searches), told)
+    beside = (studies(everything), tuning.tables(searches))
+    content = gather(records, table, results, expected, drawn, shown, *beside, told)
     texts = {"csv": csv(table, records, expected), "md": markdown(content), "html": html(content)}
     for drawing in drawn:
         write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)
     for ending, text in texts.items():
         write_text(reports / f"comparison.{ending}", text)
-    _tell(records, tracker)
+    _tell(everything, tracker)
     return reports / "comparison.html"
 
 
