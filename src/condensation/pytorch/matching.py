@@ -89,7 +89,8 @@ def real_target(
     weights, logits = matched_weights(network), fused(network)
 
     def rounded(images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        # the cache of rounded weights belongs to all threads, and classes go side by side on one network
+        with torch.autocast(images.device.type, torch.bfloat16, precision == "bfloat16", cache_enabled=False):
             return logits(images).to(images.dtype)
 
     gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), rounded, images, label)
