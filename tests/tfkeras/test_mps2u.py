@@ -70,20 +70,21 @@ def test_same_seed_same_bytes_other_seed_other_bytes() -> None:
     assert run() != run(seed=1)
 
 
-def test_runs_that_share_a_folder_train_one_cnn_and_give_the_same_bytes(tmp_path: Path) -> None:
+def test_runs_that_share_a_folder_make_one_cnn_and_its_features_and_give_the_same_bytes(tmp_path: Path) -> None:
     def shared(name: str, **changes: object) -> bytes:
         return run(RunLog(checkpoint=tmp_path / name / "checkpoint.npz", shared=tmp_path / "shared"), **changes)
 
-    def cnns() -> int:
-        return len(list((tmp_path / "shared").glob("cnn-*.npz")))
+    def made() -> list[int]:
+        return [len(list((tmp_path / "shared").glob(f"{name}-*.npz"))) for name in ("cnn", "untrained")]
 
     assert shared("first") == run()
     assert shared("size", k=5) == run(k=5)
     assert shared("off", agent="off") == run(agent="off")
-    assert cnns() == 1
+    assert made() == [1, 1]
     shared("wider", cnn=SECTION["cnn"] | {"width": 5})
+    assert made() == [2, 1]
     shared("seed", seed=1)
-    assert cnns() == 3
+    assert made() == [3, 2]
 
 
 class Killed(Exception):

@@ -40,7 +40,7 @@ class RunLog:
         self._start = (time.perf_counter(), time.process_time())
         self._resumed = False
         self.spent_before = (0.0, 0.0)
-        """Wall and CPU seconds of the runs that this one goes on from."""
+        """Wall and CPU seconds to add to this run's own: of the runs that it goes on from, or whose work it shares."""
 
     def metrics(self, step: int, **values: float) -> None:
         """Record values of one step (an epoch, an iteration): to MLflow and to the cell's CSV."""
@@ -85,8 +85,8 @@ class RunLog:
         """The arrays of ``make()``, made once: a resumed run reads them from a file beside the checkpoint.
 
         For what is long to make, large and then stays as it is, so that no checkpoint carries it. of: JSON-like values
-        that alone decide what is made, where a run makes it before anything else: runs with the same folder ``shared``
-        then make it once, and each has its metrics and counts its time.
+        that alone decide what is made and whatever the run did before: runs with the same folder ``shared`` then make
+        it once, and each has the metrics and counts the time of the run that did.
         """
         if self._path is None:
             return dict(make())
@@ -96,8 +96,11 @@ class RunLog:
         found = path.exists()
         if not found:
             write_npz(path, {**make(), **self._so_far()})
-        state = read_npz(path)
-        self._take(state, go_on=found and not self._resumed)
+        state, own = read_npz(path), self._own_time()
+        shares = found and not self._resumed
+        self._take(state, go_on=shares)
+        if shares:  # by now this run has spent what that one had
+            self.spent_before = (self.spent_before[0] - own[0], self.spent_before[1] - own[1])
         return state
 
     def resume(self) -> dict[str, np.ndarray] | None:
@@ -109,9 +112,11 @@ class RunLog:
         self._resumed = True
         return state
 
+    def _own_time(self) -> tuple[float, float]:
+        return time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+
     def _so_far(self) -> State:
-        spent = (time.perf_counter() - self._start[0], time.process_time() - self._start[1])
-        whole = [before + now for before, now in zip(self.spent_before, spent, strict=True)]
+        whole = [before + now for before, now in zip(self.spent_before, self._own_time(), strict=True)]
         return {"_history": np.array(json.dumps(self.history)), "_spent": np.array(whole)}
 
     def _take(self, state: dict[str, np.ndarray], *, go_on: bool) -> None:

@@ -36,6 +36,8 @@ class RidgeScore:
         self.labels, self.classes, self.penalty = labels, classes, penalty
         self._held, self._held_labels = _with_constant((held - middle) / scale), held_labels
         self._targets = np.eye(classes) - 1 / classes
+        self._held_gram = self._held.T @ self._held
+        self._held_sums = self._held.T @ self._targets[held_labels]
 
     def take(self, positions: np.ndarray) -> "RidgeScore":
         """The same layer for the pool samples at ``positions`` alone."""
@@ -50,7 +52,6 @@ class RidgeScore:
         gram[np.diag_indices_from(gram)] += self.penalty * len(chosen)
         self._inverse = linalg.inv(gram, check_finite=False)
         self.weights = self._inverse @ (x.T @ y)
-        self._held_inverse = self._held @ self._inverse
         self.held_outputs = self._held @ self.weights
         self._fitted = chosen
         self.loss, self.accuracy = self._measure(self.held_outputs[None])[:, 0]
@@ -98,8 +99,8 @@ class RidgeScore:
 
     def influences(self, indices: np.ndarray) -> np.ndarray:
         """First-order fall of the held-out squared error when a sample is added, pool samples (...,): float (...)."""
-        residual = self.held_outputs - self._targets[self._held_labels]
-        direction = self._held_inverse.T @ residual / len(residual)  # (f, classes)
+        slope = self._held_gram @ self.weights - self._held_sums  # the held-out features times the residuals
+        direction = self._inverse @ slope / len(self._held)  # (f, classes)
         x = self.features[indices]
         errors = self._targets[self.labels[indices]] - x @ self.weights
         return -2 * np.sum((x @ direction) * errors, -1)
@@ -120,7 +121,7 @@ class RidgeScore:
         moved = np.einsum("bfi,fc->bic", pair, self.weights)
         moved += np.einsum("bfi,bf->bi", pair, change)[:, :, None] * targets[:, None]
         right = signs[:, None] * targets[:, None] - np.linalg.solve(core, moved)  # (b, 2, classes)
-        held_pair = np.tensordot(pair, self._held_inverse, axes=(1, 1))  # (b, 2, m)
+        held_pair = np.tensordot(inverse_pair, self._held, axes=(1, 1))  # (b, 2, m)
         return tuple(self._measure(self.held_outputs + np.einsum("bim,bic->bmc", held_pair, right)))
 
     def _measure(self, outputs: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ project's validation and test data are never seen. A system says which candidate
 agent starts; the rest is here. Each phase's end is kept, so an interrupted run goes on where it was.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -76,13 +77,25 @@ class Desk:
         if self.params.untrained is None:
             features, held = pool.features, logits_of(features_of(self.model), self.held.images)
         else:
-            parts = [pool.pixels, self.held.pixels()]
-            features, held = untrained_features(parts, self.params.untrained, derive(self.seed, "ridge features"))
+            features, held = self._untrained(pool, self.params.untrained)
         classes, penalties = self.held.classes, self.params.penalties
         layer = RidgeScore(features, pool.labels, held, self.held.labels, classes=classes, penalty=penalties[0])
         starts = [random_start(pool, self.sizes, derive(self.seed, "penalty", i)) for i in range(PENALTY_SETS)]
         layer.choose_penalty(penalties, starts)
         return layer
+
+    def _untrained(self, pool: Pool, params: UntrainedParams) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the candidates and of the hold-out, the same for all sizes and agents."""
+        seed = derive(self.seed, "ridge features")
+
+        def make() -> Arrays:
+            features, held = untrained_features([pool.pixels, self.held.pixels()], params, seed)
+            return {"pool": features, "held": held}
+
+        digest = hashlib.sha256(np.ascontiguousarray(pool.pixels).data).hexdigest()
+        of = [digest, self.held.sha256, params.model_dump(mode="json"), seed]
+        kept = self.log.keep("untrained", make, of=of)
+        return kept["pool"], kept["held"]
 
 
 Candidates = Callable[[Desk], tuple[Pool, RidgeScore, np.ndarray]]
