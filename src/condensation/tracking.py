@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import psutil
 
+from condensation.core.files import turn
+
 EXPERIMENT = "condensation"
 PARENT = "mlflow.parentRunId"
 SOURCES = ("src", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")  # an edit here makes a run dirty
@@ -160,14 +162,19 @@ class MlflowTracker:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         home = Path(os.environ.get("DVC_ROOT", root)).resolve()
         mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"))
-        self._home, self._client = home, mlflow.MlflowClient()
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        artifacts = (home / "mlartifacts").as_uri()
-        kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
-        self.experiment: str = (
-            found.experiment_id if found else self._client.create_experiment(EXPERIMENT, artifacts, kind)
-        )
+        self._home = home
+        with turn(home / "mlflow.db"):  # else two that come at once both make the tables of a new database
+            self._client = mlflow.MlflowClient()
+            self.experiment = self._experiment()
         self.reap()
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found:
+            return str(found.experiment_id)
+        artifacts = (self._home / "mlartifacts").as_uri()
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
+        return str(self._client.create_experiment(EXPERIMENT, artifacts, kind))
 
     def reap(self) -> int:
         """Mark runs KILLED whose process on this host is gone (SIGKILL leaves them RUNNING); how many there were."""

@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import contract
@@ -55,6 +57,18 @@ def test_a_failed_run_is_marked(project: Path) -> None:
         raise ZeroDivisionError
     runs = mlflow.MlflowClient().search_runs([keeper.experiment])
     assert [run.info.status for run in runs] == ["FAILED"]
+
+
+def test_processes_that_begin_at_once_share_a_new_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    program = "import sys; from pathlib import Path; from condensation.tracking import MlflowTracker"
+    program += "; print(MlflowTracker(Path(sys.argv[1])).experiment)"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    begun = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [process.communicate() for process in begun]
+    assert [process.returncode for process in begun] == [0] * 3, told
+    assert len({out for out, _ in told}) == 1
 
 
 def test_tracking_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

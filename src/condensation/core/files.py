@@ -1,5 +1,6 @@
-"""Files that are either whole and right or not there at all."""
+"""Files that are either whole and right or not there at all, and turns at files that many processes write."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -7,7 +8,8 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +99,15 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """A block that one process of this machine at a time can be in; the kernel frees it when that process dies.
+
+    The lock is a file beside ``path``, which need not exist.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,6 +1,5 @@
 """Where studies are kept: a journal file on one machine, PostgreSQL for many; and the turns that processes take."""
 
-import fcntl
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from condensation.core.errors import InputError
+from condensation.core.files import turn
 
 JOURNAL = "journal"
 HEARTBEAT, GRACE = 30, 120
@@ -40,7 +40,7 @@ def open_storage(text: str, journal: Path, stale: Stale) -> Storage:
     """
     if text == JOURNAL:
         journal.parent.mkdir(parents=True, exist_ok=True)
-        return Storage(JournalStorage(JournalFileBackend(str(journal))), lambda: _file_turn(journal))
+        return Storage(JournalStorage(JournalFileBackend(str(journal))), lambda: turn(journal))
     try:
         url = sqlalchemy.make_url(text)
     except ArgumentError:
@@ -59,14 +59,6 @@ def experiments_allowed() -> Iterator[None]:
     """A block in which Optuna does not warn of what it calls experimental: heartbeats, retries, the Wilcoxon test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
-
-
-@contextmanager
-def _file_turn(journal: Path) -> Iterator[None]:
-    """A lock that the kernel takes away from a process that is killed."""
-    with journal.with_name(f"{journal.name}.turn").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
