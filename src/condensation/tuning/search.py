@@ -77,16 +77,17 @@ class Study:
 
         An exception of the objective fails its trial and the search goes on. Ctrl-C fails and queues it.
         """
+        self._say(log)
         while True:
             with ExitStack() as turn:
                 turn.enter_context(self.storage.turn())
                 self.fail_the_dead()
                 begun = self.left() > 0
                 if begun:
-                    self._attempt(objective, turn)
+                    self._attempt(objective, turn, log)
                 elif not self._numbered(TrialState.RUNNING):
                     return
-            log.progress(self.params.trials - self.left(), self.params.trials, self._words())
+            self._say(log)
             if not begun:
                 time.sleep(WAIT_SECONDS)
 
@@ -143,21 +144,32 @@ class Study:
         _queue(study, trial, self.params.retries)
         self.on_killed(trial.user_attrs)
 
-    def _attempt(self, objective: Objective, turn: ExitStack) -> None:
+    def _say(self, log: RunLog, *mine: str) -> None:
+        """How far the search is; mine: words on the trial that this process has begun, where it has."""
+        scores = [trial.score for trial in self.tried() if trial.score is not None]
+        running = len(self._numbered(TrialState.RUNNING))
+        words = [*mine, f"best {max(scores):.2f} %" if scores else "none complete yet"]
+        if others := running - len(mine):
+            words.append(f"{others} with other processes")
+        log.progress(max(self.params.trials - self.left() - running, 0), self.params.trials, "; ".join(words))
+
+    def _attempt(self, objective: Objective, turn: ExitStack, log: RunLog) -> None:
         """One trial, claimed in a turn that ends with the claim."""
         self.study.sampler = self._sampler()
         try:
-            self.study.optimize(partial(self._try, objective, turn), n_trials=1, catch=(Exception,))
+            self.study.optimize(partial(self._try, objective, turn, log), n_trials=1, catch=(Exception,))
         except KeyboardInterrupt:
             turn.close()
             self._queue_mine()
             raise
 
-    def _try(self, objective: Objective, turn: ExitStack, trial: optuna.Trial) -> float | tuple[float, float]:
+    def _try(
+        self, objective: Objective, turn: ExitStack, log: RunLog, trial: optuna.Trial
+    ) -> float | tuple[float, float]:
         trial.set_user_attr("process", _this_process())
         values = {name: _suggest(trial, name, axis) for name, axis in self.axes.items()}
         turn.close()
-        report = partial(self._report, trial, [])
+        report = partial(self._report, log, trial, [])
         try:
             tried = objective(Attempt(trial.number, self._origin(trial.number), values, report, trial.set_user_attr))
         except Exception as error:
@@ -170,9 +182,10 @@ class Study:
         score = sum(tried.scores) / len(tried.scores)
         return (score, tried.cost) if len(self.params.goals) == 2 else score
 
-    def _report(self, trial: optuna.Trial, before: list[float], step: int, score: float) -> bool:
+    def _report(self, log: RunLog, trial: optuna.Trial, before: list[float], step: int, score: float) -> bool:
         """Wilcoxon pairs the scores themselves, halving compares their running means."""
         before.append(score)
+        self._say(log, f"trial {trial.number}: {', '.join(f'{one:.2f}' for one in before)} %")
         if len(self.params.goals) == 2:
             return False
         if self.params.pruner.name == "successive_halving":
@@ -207,12 +220,6 @@ class Study:
     def _counted(self) -> set[int]:
         """Trials that use up the budget; one that was queued again counts once."""
         return {trial.number for trial in self.study.get_trials(deepcopy=False)} - self._queued_again()
-
-    def _words(self) -> str:
-        scores = [trial.score for trial in self.tried() if trial.score is not None]
-        others = len(self._numbered(TrialState.RUNNING))
-        best = f"best {max(scores):.2f} %" if scores else "none complete yet"
-        return f"{best}; {others} with other processes" if others else best
 
 
 def open_study(
