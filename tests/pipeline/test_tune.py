@@ -298,6 +298,12 @@ def test_a_network_is_searched_on_a_set_and_checked_on_the_whole(project: Layout
     again = tune_proxy(project, tree(), tmp_path / "set.npz", Order(), checked=True, tracker=NullTracker())
     assert again.agreement is not None
     assert again.agreement.configurations == before, "what was trained on the whole set is not trained again"
+    contract.make("random", contract.toy(counts=(20, 20, 20)), 1, tmp_path).save(tmp_path / "other.npz")
+    all_four = tree(**{"tuning.proxy.check": "{configurations: 4, networks: 1, resamples: 100}"})
+    other = tune_proxy(project, all_four, tmp_path / "other.npz", Order(), checked=True, tracker=NullTracker())
+    assert other.agreement is not None
+    on_both = {one.trial: one.whole_seconds for one in other.agreement.configurations}
+    assert {one.trial: one.whole_seconds for one in before}.items() < on_both.items(), "nor is it for another set"
     plain = tune_proxy(project, tree(), tmp_path / "set.npz", Order(), checked=False, tracker=NullTracker())
     assert plain.agreement is None
     axes = {"tuning.proxy.axes": "{widht: {low: 4, high: 8}}"}

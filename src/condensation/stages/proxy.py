@@ -10,7 +10,7 @@ import numpy as np
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
-from condensation.core.files import file_digest
+from condensation.core.files import file_digest, read_json, write_json
 from condensation.core.params import at, check
 from condensation.core.runlog import RunLog
 from condensation.core.tuned import Agreement, Checked, ProxySearch, TriedTrial
@@ -148,19 +148,12 @@ class _Task:
         configurations = []
         for place, trial in enumerate(chosen):
             log.progress(place, len(chosen))
-            configurations.append(self._checked(study, trial))
+            configurations.append(self._checked(trial))
         log.progress(len(chosen), len(chosen))
         return agreement(configurations, resamples=self.plan.check.resamples, seed=self.plan.seed)
 
-    def _checked(self, study: Study, trial: TriedTrial) -> Checked:
-        key = f"whole {trial.number} {digest_of(self._whole(trial.values))}"
-        if study.kept(key) is None:
-            begin = perf_counter()
-            accuracies = self.workers.of("pytorch").call(
-                score_whole, self._examination(self._whole(trial.values)), self.plan.seeds[0]
-            )
-            study.keep(key, [float(np.mean(accuracies)), perf_counter() - begin])
-        accuracy, seconds = study.kept(key)
+    def _checked(self, trial: TriedTrial) -> Checked:
+        whole = self._on_the_whole_set(self._whole(trial.values))
         assert trial.score is not None
         assert trial.cost is not None
         return Checked(
@@ -168,9 +161,21 @@ class _Task:
             values=trial.values,
             condensed_accuracy=trial.score,
             condensed_seconds=trial.cost * len(trial.scores),
-            whole_accuracy=accuracy,
-            whole_seconds=seconds,
+            whole_accuracy=whole["accuracy"],
+            whole_seconds=whole["seconds"],
         )
+
+    def _on_the_whole_set(self, protocol: dict[str, Any]) -> dict[str, float]:
+        """Accuracy and seconds of networks trained on the whole set: once for a protocol, whatever set is checked."""
+        examination, seed = self._examination(protocol), self.plan.seeds[0]
+        key = digest_of(protocol, examination.seed, seed, self.settings()["data"])
+        path = self.layout.work("tune", f"whole-{self.dataset}-{key}.json")
+        if not path.exists():
+            begin = perf_counter()
+            accuracies = self.workers.of("pytorch").call(score_whole, examination, seed)
+            write_json(path, {"accuracy": float(np.mean(accuracies)), "seconds": perf_counter() - begin})
+        told: dict[str, float] = read_json(path)
+        return told
 
     def _whole(self, values: Values) -> dict[str, Any]:
         """The protocol for the whole training set, under a configuration."""

@@ -100,14 +100,6 @@ class Study:
         """When it was begun: tells it from a study of its name that was thrown away."""
         return str(self.study.user_attrs["began"])
 
-    def keep(self, key: str, value: Any) -> None:
-        """Keep a JSON value with the study."""
-        self.study.set_user_attr(key, value)
-
-    def kept(self, key: str) -> Any:
-        """What the study keeps under a key, or None."""
-        return self.study.user_attrs.get(key)
-
     def tried(self) -> list[TriedTrial]:
         """Every trial by number."""
         killed = self.study.user_attrs.get("killed", [])
