@@ -282,6 +282,9 @@ def tune(
         bool, typer.Option("--apply", help="write the best values into params.yaml, after asking")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="then judge the best values and those as they are on the test set, once")
+    ] = False,
     proxy: Annotated[Path | None, typer.Option(help="search a network's parameters on this condensed set")] = None,
     check: Annotated[bool, typer.Option("--check", help="with --proxy: compare with the whole training set")] = False,
     params: ParamsFile = DEFAULT,
@@ -289,6 +292,7 @@ def tune(
 ) -> None:
     """Search a method's parameters, or with --proxy a network's, on validation images; several may run at a time."""
     from condensation.stages.apply import apply as write
+    from condensation.stages.confirm import confirm
     from condensation.stages.proxy import tune_proxy
     from condensation.stages.tune import Order, told, tune
     from condensation.tracking import tracker
@@ -296,14 +300,17 @@ def tune(
     source, cell = searched(dataset, method, images_per_class, proxy)
     if check and proxy is None:
         raise InputError("--check needs --proxy; it compares configurations of a network")
-    if apply and proxy is not None:
-        raise InputError("--apply writes a method's values; with --proxy there are none")
+    if (apply or test) and proxy is not None:
+        raise InputError(f"{'--apply' if apply else '--test'} takes a method's values; with --proxy there are none")
     layout, order, tree = Layout(root), Order(storage, trials, restart), parameters(ctx, params, method or None)
     if proxy is not None:
         print(told(tune_proxy(layout, tree, proxy, order, checked=check, tracker=tracker(HERE))))
         return
     found = tune(layout, tree, cell, order, source=source, tracker=tracker(HERE))
     print(told(found))
+    if test:
+        folder = confirm(layout, tree, cell, found, source=source)
+        print(f"the comparison is {folder / 'reports'}" if folder else "nothing is better than the values as they are")
     if apply:
         write(params, method, found.best, cell.dataset, partial(agreed, yes))
 

@@ -13,15 +13,17 @@ from scipy import stats
 
 from condensation.core.errors import InputError
 from condensation.core.files import write_json
-from condensation.core.params import override, read_params, section
+from condensation.core.params import check, override, read_params, section
 from condensation.core.results import Spread
 from condensation.core.tuned import Checked, ProxySearch, Search, TriedTrial
 from condensation.reporting import tuning as reporting
+from condensation.stages import confirm as confirming
 from condensation.stages import tune as stage
 from condensation.stages.apply import apply, changed_text
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.proxy import sample, tune_proxy
 from condensation.stages.report import report
+from condensation.stages.study import StudyParams
 from condensation.stages.tune import Order, tune
 from condensation.tracking import EXPERIMENT, MlflowTracker, NullTracker
 from condensation.tuning.agreement import agreement
@@ -332,6 +334,25 @@ def search(**changes: Any) -> Search:
         "commit": None,
     }
     return Search(**{**fields, **changes})
+
+
+def test_the_best_values_are_tested_on_seeds_that_no_trial_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(confirming, "study", lambda layout, values, name, given: told.append((layout, values, name)))
+    best = {"choosing.epochs": 9, "q.discount": 0.9}
+    cell, found = Cell("digits", "mps2u", 10), search(best=best, seeds=[0, 1, 5])
+    folder = confirming.confirm(Layout(tmp_path), TREE, cell, found, source="digits")
+    ((layout, values, name),) = told
+    assert layout.root == folder == tmp_path / "runs/tuned-digits-mps2u-10"
+    assert values["seeds"] == [6, 7, 8]
+    wanted = check(values["studies"][name], StudyParams, "studies")
+    assert wanted.named() == {"tuned": {"choosing.epochs": {"default": 30, "digits": 9}, "q.discount": 0.9}}
+    assert (wanted.datasets, wanted.methods, wanted.images_per_class) == (["digits"], ["mps2u"], [10])
+    assert wanted.own
+    assert TREE["methods"]["mps2u"]["choosing"]["epochs"]["digits"] != 9
+    own = own_values(TREE["methods"]["mps2u"], {name: Axis(low=0.0, high=99.0) for name in best}, "digits")
+    assert confirming.confirm(Layout(tmp_path), TREE, cell, search(best=own), source="digits") is None
+    assert len(told) == 1
 
 
 def test_the_report_tells_a_search(tmp_path: Path) -> None:
