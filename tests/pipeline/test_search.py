@@ -243,6 +243,18 @@ def test_importance_names_the_axis_that_matters(tmp_path: Path) -> None:
     assert sum(shares.values()) == pytest.approx(1)
 
 
+def test_importance_counts_what_was_given_up(tmp_path: Path) -> None:
+    study = open_in(JOURNAL, tmp_path, 24)
+
+    def tried(attempt: Attempt) -> Tried:
+        bad, x = attempt.values["kind"] == "b", attempt.values["x"] / 100
+        return Tried([x - 9.0] if bad else [x, x], 1.0, pruned=bad)
+
+    study.run(tried, RunLog())
+    assert {trial.state for trial in study.tried()} == {"complete", "pruned"}
+    assert study.importance()["kind"] > 0.8
+
+
 def test_the_outcome_pairs_the_best_with_the_parameters_as_they_were(tmp_path: Path) -> None:
     study = open_in(JOURNAL, tmp_path, 3, own={"x": 0.5, "kind": "a"})
     rows = {0: [1.0, 2.0], 1: [4.0, 3.0], 2: [0.0, 1.0]}

@@ -20,7 +20,7 @@ import optuna
 import psutil
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from condensation.core.errors import InputError
 from condensation.core.randomness import derive
@@ -111,15 +111,22 @@ class Study:
         return [trial.user_attrs["error"] for trial in trials if "error" in trial.user_attrs]
 
     def importance(self) -> dict[str, float]:
-        """Share of the scores' variance that each axis explains (fANOVA); empty where there is too little to say."""
-        scores = {trial.score for trial in self.tried()} - {None}
-        if len(scores) < 3 or len(self.axes) < 2:
+        """Share of the scores' variance that each axis explains (fANOVA); empty where there is too little to say.
+
+        Trials that were given up count too, as the search learned most about the worst values from them: every trial
+        by its mean over the first steps, as many as all of them have.
+        """
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        scores = [trial.user_attrs["scores"] for trial in trials]
+        steps = min(map(len, scores), default=0)
+        means = [sum(each[:steps]) / steps for each in scores]
+        if len(set(means)) < 3 or len(self.axes) < 2:
             return {}
+        told = optuna.create_study(direction=StudyDirection.MAXIMIZE)
+        for trial, mean in zip(trials, means, strict=True):
+            told.add_trial(create_trial(params=trial.params, distributions=trial.distributions, value=mean))
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(
-            self.study, evaluator=evaluator, target=lambda trial: float(trial.values[0])
-        )
-        return {name: float(value) for name, value in found.items()}
+        return {n: float(v) for n, v in optuna.importance.get_param_importances(told, evaluator=evaluator).items()}
 
     def fail_the_dead(self) -> None:
         """Fail and queue once more the trials whose process is gone; to be called in a turn."""
