@@ -344,6 +344,7 @@ def test_the_best_values_are_tested_on_seeds_that_no_trial_had(tmp_path: Path, m
     folder = confirming.confirm(Layout(tmp_path), TREE, cell, found, source="digits")
     ((layout, values, name),) = told
     assert layout.root == folder == tmp_path / "runs/tuned-digits-mps2u-10"
+    assert reporting.read_tuned(folder / "reports/tuning") == [found]
     assert values["seeds"] == [6, 7, 8]
     wanted = check(values["studies"][name], StudyParams, "studies")
     assert wanted.named() == {"tuned": {"choosing.epochs": {"default": 30, "digits": 9}, "q.discount": 0.9}}

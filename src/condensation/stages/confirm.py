@@ -8,6 +8,7 @@ from condensation.core.params import at, seeds
 from condensation.core.tuned import Search
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.study import study
+from condensation.stages.tune import write_record
 from condensation.tuning.axes import value_of, with_values
 
 TUNED = "tuned"
@@ -17,7 +18,7 @@ TUNED = "tuned"
 def confirm(layout: Layout, tree: Mapping[str, Any], cell: Cell, found: Search, *, source: str) -> Path | None:
     """Make both for as many new seeds as the pipeline has, judge them once, compare: the folder of everything.
 
-    None when the search found nothing better than the values as they are.
+    The page there tells the search too. None when the search found nothing better than the values as they are.
     """
     own = at(tree, f"methods.{cell.method}")
     if all(value_of(own, name, cell.dataset) == value for name, value in found.best.items()):
@@ -36,5 +37,6 @@ def confirm(layout: Layout, tree: Mapping[str, Any], cell: Cell, found: Search, 
     }
     folder = Layout(layout.root / "runs" / title)
     fresh = list(range(first, first + len(seeds(tree))))
+    write_record(folder, f"{cell.dataset}-{cell.method}", found)
     study(folder, {**tree, "seeds": fresh, "studies": {title: wanted}}, title, {})
     return folder.root
