@@ -301,7 +301,8 @@ def tune(
     if check and proxy is None:
         raise InputError("--check needs --proxy; it compares configurations of a network")
     if (apply or test) and proxy is not None:
-        raise InputError(f"{'--apply' if apply else '--test'} takes a method's values; with --proxy there are none")
+        does = "--apply writes" if apply else "--test judges"
+        raise InputError(f"{does} a method's values; with --proxy there are none")
     layout, order, tree = Layout(root), Order(storage, trials, restart), parameters(ctx, params, method or None)
     if proxy is not None:
         print(told(tune_proxy(layout, tree, proxy, order, checked=check, tracker=tracker(HERE))))

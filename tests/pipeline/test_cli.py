@@ -90,6 +90,7 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
         (("tune", "--proxy", "nothing.npz"), "nothing.npz does not exist"),
         (("tune", "--proxy", "nothing.npz", "--method", "mps2u"), "leave out --method"),
         (("tune", "--proxy", "nothing.npz", "--apply"), "--apply writes a method's values"),
+        (("tune", "--proxy", "nothing.npz", "--test"), "--test judges a method's values"),
         (("condens",), "condens"),
     ],
 )
