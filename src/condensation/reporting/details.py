@@ -212,7 +212,7 @@ def conditions(records: Records, results: Results, expected: Sequence[Key]) -> l
     ]
     if results.judge:
         found.insert(1, ("Tables and figures show", f"protocol {results.judge[0]}, network {results.judge[1]}"))
-    if extra:
+    if expected and extra:  # a run of one method and a study ask for nothing beyond what they made
         names = [f"{dataset_name(d)} {method_name(m)} {size_name(s)}" for d, m, s in extra]
         found.append(("Found, but not asked for", ", ".join(names)))
     return found
