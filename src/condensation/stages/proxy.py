@@ -21,6 +21,7 @@ from condensation.stages.tune import (
     STATE,
     Killed,
     Order,
+    data_digests,
     origin,
     planned,
     prepare,
@@ -117,13 +118,12 @@ class _Task:
 
     def settings(self) -> dict[str, Any]:
         """What makes the scores of two processes comparable."""
-        prepared = self.layout.prepared(self.dataset)
         return {
             "judge": without(self._own, self.plan.axes, self.dataset),
             "judge seed": at(self.tree, "judge.seed"),
             "seeds": list(self.plan.seeds),
             "set": file_digest(self.file),
-            "data": {name: file_digest(prepared / f"{name}.npz") for name in ("train", "validation")},
+            "data": data_digests(self.layout, self.dataset),
         }
 
     def attempt(self, parent: str, attempt: Attempt) -> Tried:
@@ -145,15 +145,15 @@ class _Task:
     def agreement(self, study: Study) -> Agreement:
         """Train the sample on the whole set, as far as that was not done, and compare."""
         log, chosen = RunLog(f"check {study.name}", show=True), sample(study.tried(), self.plan.check.configurations)
-        configurations = []
+        configurations, data = [], data_digests(self.layout, self.dataset)
         for place, trial in enumerate(chosen):
             log.progress(place, len(chosen))
-            configurations.append(self._checked(trial))
+            configurations.append(self._checked(trial, data))
         log.progress(len(chosen), len(chosen))
         return agreement(configurations, resamples=self.plan.check.resamples, seed=self.plan.seed)
 
-    def _checked(self, trial: TriedTrial) -> Checked:
-        whole = self._on_the_whole_set(self._whole(trial.values))
+    def _checked(self, trial: TriedTrial, data: Mapping[str, str]) -> Checked:
+        whole = self._on_the_whole_set(self._whole(trial.values), data)
         assert trial.score is not None
         assert trial.cost is not None
         return Checked(
@@ -165,10 +165,13 @@ class _Task:
             whole_seconds=whole["seconds"],
         )
 
-    def _on_the_whole_set(self, protocol: dict[str, Any]) -> dict[str, float]:
-        """Accuracy and seconds of networks trained on the whole set: once for a protocol, whatever set is checked."""
+    def _on_the_whole_set(self, protocol: dict[str, Any], data: Mapping[str, str]) -> dict[str, float]:
+        """Accuracy and seconds of networks trained on the whole set: once for a protocol, whatever set is checked.
+
+        data: the digests of the splits.
+        """
         examination, seed = self._examination(protocol), self.plan.seeds[0]
-        key = digest_of(protocol, examination.seed, seed, self.settings()["data"])
+        key = digest_of(protocol, examination.seed, seed, data)
         path = self.layout.work("tune", f"whole-{self.dataset}-{key}.json")
         if not path.exists():
             begin = perf_counter()

@@ -104,6 +104,11 @@ def prepare(layout: Layout, tree: Mapping[str, Any], cell: Cell, source: str) ->
         step(layout, *words, params=params)
 
 
+def data_digests(layout: Layout, dataset: str) -> dict[str, str]:
+    """sha256 of the splits that a search may open, by name."""
+    return {name: file_digest(layout.prepared(dataset) / f"{name}.npz") for name in ("train", "validation")}
+
+
 def origin(cell: Cell) -> dict[str, Any]:
     """The fields of a record that say of what and on what."""
     names = {"dataset": cell.dataset, "method": cell.method, "images_per_class": cell.images_per_class}
@@ -179,13 +184,12 @@ class _Task:
 
     def settings(self) -> dict[str, Any]:
         """What makes the scores of two processes comparable."""
-        prepared = self.layout.prepared(self.cell.dataset)
         examination = self._examination()
         return {
             "parameters": without(self._own, self.axes, self.cell.dataset),
             "seeds": list(self.plan.seeds),
             "judge": {**examination.protocol, "seed": examination.seed},
-            "data": {name: file_digest(prepared / f"{name}.npz") for name in ("train", "validation")},
+            "data": data_digests(self.layout, self.cell.dataset),
         }
 
     def _examination(self) -> Examination:
