@@ -103,6 +103,23 @@ def test_resumes_between_and_within_networks(train, test, tmp_path, monkeypatch)
         assert facts(verdict(train, test, log=log, seeds=seeds)) == whole
 
 
+def test_the_last_networks_take_turns_at_the_cores_which_changes_nothing(train, test, monkeypatch):
+    class Notes(RunLog):
+        def progress(self, done, total, note=""):
+            told.append(note)
+
+    told, cores = [], torch.get_num_threads()
+    alone = [facts(verdict(train, test, seeds=(seed,)))[0] for seed in range(3)]
+    monkeypatch.setattr(judge_module, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(judge_module, "TURN_IMAGES", 64)
+    torch.set_num_threads(2)
+    try:
+        assert facts(verdict(train, test, seeds=range(3), log=Notes())) == alone
+    finally:
+        torch.set_num_threads(cores)
+    assert told[0] == "3 networks of 3"
+
+
 def test_the_number_of_cores_changes_nothing(train, test):
     cores = torch.get_num_threads()
     many = facts(verdict(train, test))

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -102,12 +103,17 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 @contextmanager
-def turn(path: Path) -> Iterator[None]:
+def turn(path: Path, waiting: str = "") -> Iterator[None]:
     """A block that one process of this machine at a time can be in; the kernel frees it when that process dies.
 
-    The lock is a file beside ``path``, which need not exist.
+    The lock is a file beside ``path``, which need not exist. ``waiting``: what stderr is told where another is in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.turn").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                print(waiting, file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

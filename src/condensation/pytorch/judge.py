@@ -23,6 +23,7 @@ from condensation.pytorch.training import Recipe, Training, predict, to_input
 
 TRAIN_ACCURACY_IMAGES = 10_000
 TURN_SECONDS = 2.0
+TURN_IMAGES = 1024
 
 
 class Protocol(Recipe):
@@ -48,7 +49,7 @@ def judge(
 ) -> list[Judgement]:
     """Train one fresh network for each of ``seeds`` on the set and score it on ``test``, once, at its end.
 
-    Networks are trained side by side, one core each.
+    Networks are trained side by side, one core each; where one would be left over, they take turns at the cores.
 
     images: float32 (n, h, w, c) at pixel scale. labels: int64 (n,). soft_labels: float (n, pictures per image,
     classes), or (n, classes) for one picture, used in place of the labels, or None. mean, std: (c,) of the data that
@@ -69,17 +70,20 @@ def judge(
     )
     state = log.resume() or {}
     done = {j.network_seed: j for j in map(Judgement.model_validate, json.loads(str(state.get("judged", "[]"))))}
-    trained: dict[int, Training] = {}
+    trained: dict[int, _Candidate] = {}
     with one_core_each(len(seeds) - len(done)) as (workers, threads):
-        while len(done) < len(seeds):
+        while left := len(seeds) - len(done):
+            together = left if left < 2 * workers else workers  # the last ones take turns: no core waits for another
             waiting = [seed for seed in seeds if seed not in done and seed not in trained]
-            for seed in waiting[: workers - len(trained)]:
+            for seed in waiting[: together - len(trained)]:
                 trained[seed] = examiner.candidate(seed, _under(seed, state))
-            verdicts = list(threads.map(examiner.turn, trained.keys(), trained.values()))
-            steps, most = sum(t.step for t in trained.values()), max(t.steps for t in trained.values())
+            behind = sorted(trained.values(), key=lambda candidate: candidate.seconds)[:workers]
+            verdicts = list(threads.map(_Candidate.turn, behind))
+            steps = sum(one.training.step for one in trained.values())
+            most = max(one.training.steps for one in trained.values())
             log.progress(len(done) * most + steps, len(seeds) * most, f"{len(trained)} networks of {len(seeds)}")
             done |= {verdict.network_seed: verdict for verdict in verdicts if verdict}
-            trained = {seed: training for seed, training in trained.items() if seed not in done}
+            trained = {seed: candidate for seed, candidate in trained.items() if seed not in done}
             log.checkpoint(partial(_state, trained, done))
     return [done[seed] for seed in seeds]
 
@@ -96,7 +100,7 @@ class _Examiner:
     test_inputs: Tensor
     set_seed: int
 
-    def candidate(self, seed: int, state: Mapping[str, np.ndarray]) -> Training:
+    def candidate(self, seed: int, state: Mapping[str, np.ndarray]) -> "_Candidate":
         """A fresh network in training, or the one that ``state`` holds."""
         spec, start = self.protocol.network, derive(seed, "judge network")
         network = build(spec, image_shape=self.test.image_shape, classes=self.test.classes, seed=start)
@@ -105,35 +109,54 @@ class _Examiner:
         )
         if state:
             training.restore(state)
-        return training
+        return _Candidate(self, seed, training)
 
-    def turn(self, seed: int, training: Training) -> Judgement | None:
-        """Train for some seconds; the verdict when it is trained."""
-        end = time.perf_counter() + TURN_SECONDS
-        for _ in training:
-            if time.perf_counter() > end:
-                break
-        return self._verdict(seed, training) if training.step == training.steps else None
 
-    def _verdict(self, seed: int, training: Training) -> Judgement:
+class _Candidate:
+    """One network on its way to its verdict."""
+
+    def __init__(self, examiner: _Examiner, seed: int, training: Training) -> None:
+        self.training = training
+        self._examiner, self._seed = examiner, seed
+        self._asked: list[np.ndarray] = []
+        self._asking_seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far."""
+        return self.training.seconds + self._asking_seconds
+
+    def turn(self) -> Judgement | None:
+        """Train for some seconds, or answer a part of the test set; the verdict when all is answered."""
         begin = time.perf_counter()
-        right = predict(training.network, self.test_inputs).argmax(1) == self.test.labels
+        for _ in self.training:
+            if time.perf_counter() - begin > TURN_SECONDS:
+                return None
+        begin = time.perf_counter()
+        test, first = self._examiner.test_inputs, sum(map(len, self._asked))
+        self._asked.append(predict(self.training.network, test[first : first + TURN_IMAGES]).argmax(1))
+        self._asking_seconds += time.perf_counter() - begin
+        return self._verdict() if first + TURN_IMAGES >= len(test) else None
+
+    def _verdict(self) -> Judgement:
+        examiner, training = self._examiner, self.training
+        right = np.concatenate(self._asked) == examiner.test.labels
         some = slice(TRAIN_ACCURACY_IMAGES)
-        train_right = predict(training.network, training.images[some]).argmax(1) == self.labels[some]
-        classes = range(self.test.classes)
+        train_right = predict(training.network, training.images[some]).argmax(1) == examiner.labels[some]
+        classes = range(examiner.test.classes)
         return Judgement(
-            set_seed=self.set_seed,
-            network_seed=seed,
+            set_seed=examiner.set_seed,
+            network_seed=self._seed,
             accuracy=100 * float(right.mean()),
-            accuracy_per_class=[100 * float(right[self.test.labels == c].mean()) for c in classes],
+            accuracy_per_class=[100 * float(right[examiner.test.labels == c].mean()) for c in classes],
             train_accuracy=100 * float(train_right.mean()),
-            seconds=training.seconds + time.perf_counter() - begin,
+            seconds=self.seconds,
             curve=training.curve,
         )
 
 
-def _state(trained: Mapping[int, Training], done: Mapping[int, Judgement]) -> dict[str, np.ndarray]:
-    arrays = {f"{seed}/{k}": v for seed, training in trained.items() for k, v in training.state().items()}
+def _state(trained: Mapping[int, _Candidate], done: Mapping[int, Judgement]) -> dict[str, np.ndarray]:
+    arrays = {f"{seed}/{k}": v for seed, one in trained.items() for k, v in one.training.state().items()}
     return {**arrays, "judged": np.array(json.dumps([j.model_dump() for j in done.values()]))}
 
 

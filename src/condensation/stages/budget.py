@@ -1,13 +1,11 @@
 """A cell of the benchmark within its budget: made, or left with a record that says how far it came, to go on there."""
 
-import fcntl
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -15,7 +13,7 @@ import psutil
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
-from condensation.core.files import read_json, write_json
+from condensation.core.files import read_json, turn, write_json
 from condensation.reporting.unfinished import State, UnfinishedCell
 from condensation.stages.benchmark import BenchmarkLayout
 from condensation.stages.condense import condense, condense_seed, order
@@ -113,18 +111,9 @@ def write_parameters(layout: BenchmarkLayout, cell: Cell, seed: int, preset: str
     write_json(layout.metrics("parameters", cell), {"preset": preset, "parameters": made.params})
 
 
-@contextmanager
-def alone(layout: BenchmarkLayout, *names: str) -> Iterator[None]:
-    """A block that one process at a time can be in; the kernel takes it away from a process that dies."""
-    path = layout.work(*names).with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{' '.join(names)}: waiting for the process that is at it", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def alone(layout: BenchmarkLayout, *names: str) -> AbstractContextManager[None]:
+    """A block that one process at a time can be in, told to whoever waits for it by the same names."""
+    return turn(layout.work(*names), f"{' '.join(names)}: waiting for the process that is at it")
 
 
 def end_with_the_benchmark() -> None:
