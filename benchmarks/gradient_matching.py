@@ -13,10 +13,10 @@ import torch
 from torch.nn import functional
 from turn_about import CLASSES, Paced, benchmark, noise
 
-from condensation.pytorch.matching import Precision
 from condensation.pytorch.methods import gradient_matching
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
+from condensation.pytorch.precision import Precision
 from condensation.stages.process import keep_freed_memory
 
 REAL = 256

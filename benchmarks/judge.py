@@ -3,9 +3,9 @@
 Run from the project's root: ``python benchmarks/judge.py [--shapes mnist] [--images 100] [--rounds 3]``. In one run,
 all sides train the published ConvNet for the same number of steps of the same recipe and score it on the same number
 of test images, turn about; each side in a process of its own, because the judge's memory setting
-(``stages/process.py``) holds for a whole process.
+(``stages/process.py``) holds for a whole process. The judge takes part as params.yaml has it and in float32.
 
-The third side, ``stacked``, trains the networks at once, their weights stacked (torch.func.vmap, under which
+The last side, ``stacked``, trains the networks at once, their weights stacked (torch.func.vmap, under which
 convolutions become grouped ones), with the judge's memory setting: ``stacked_wins`` names the cases, if any, in which
 that is faster than the judge's networks side by side.
 The last line is one JSON object; ``speedup`` is the least of the cases, the judge against the textbook.
@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from condensation.core.images import ImageSet
+from condensation.core.params import at, check, read_params
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import light_affine
 from condensation.pytorch.judge import Protocol, judge
-from condensation.pytorch.networks import NetworkSpec, build
+from condensation.pytorch.networks import build
 from condensation.stages.process import keep_freed_memory
 
 Weights = dict[str, Tensor]
@@ -40,22 +43,12 @@ EPOCHS = 4
 TEST_PER_TRAIN = 3  # the standard protocol at 10 images per class: 10,000 test images after 3,000 of training
 
 
-def protocol(networks: int) -> Protocol:
-    return Protocol(
-        network=NetworkSpec(),
-        networks=networks,
-        epochs=EPOCHS,
-        min_steps=0,
-        max_steps=10_000,
-        batch_size=100,
-        optimizer="adamw",
-        learning_rate=0.001,
-        momentum=0.9,
-        weight_decay=0.01,
-        schedule="one_cycle",
-        augmentation="affine",
-        label_smoothing=0.0,
-    )
+def protocol(networks: int, **changes: str) -> Protocol:
+    """The standard protocol, shortened."""
+    standard = at(read_params(Path("params.yaml")), "judge.standard")
+    short = {"networks": networks, "epochs": EPOCHS, "min_steps": 0}
+    found: Protocol = check({**standard, **short, **changes}, Protocol, "judge.standard")
+    return found
 
 
 def noise(n: int, shape: tuple[int, int, int], seed: int) -> ImageSet:
@@ -63,7 +56,7 @@ def noise(n: int, shape: tuple[int, int, int], seed: int) -> ImageSet:
     return ImageSet(images, np.arange(n) % 10, tuple("0123456789"), "noise")
 
 
-def by_judge(train: ImageSet, test: ImageSet, networks: int) -> None:
+def by_judge(train: ImageSet, test: ImageSet, networks: int, **changes: str) -> None:
     seeds = range(networks)
     judge(
         train.pixels(),
@@ -72,7 +65,7 @@ def by_judge(train: ImageSet, test: ImageSet, networks: int) -> None:
         test,
         mean=np.array([0.5]),
         std=np.array([0.3]),
-        protocol=protocol(networks),
+        protocol=protocol(networks, **changes),
         set_seed=0,
         seeds=seeds,
         log=RunLog(),
@@ -133,6 +126,7 @@ def stacked(train: ImageSet, test: ImageSet, networks: int) -> None:
 SIDES: dict[str, Callable[[ImageSet, ImageSet, int], None]] = {
     "textbook": by_textbook,
     "judge": by_judge,
+    "judge in float32": partial(by_judge, precision="float32"),
     "stacked": stacked,
 }
 

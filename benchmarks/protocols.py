@@ -1,4 +1,4 @@
-"""Two protocols of the judge: whether the fast one ranks sets as the published one does, and what that one gives.
+"""The judge's protocols: whether the fast one ranks as the published one, what that one gives, what rounding costs.
 
 Run from the project's root:
 
@@ -8,6 +8,9 @@ take part with ``--sets FILE ...``.
 
 ``python benchmarks/protocols.py published --dataset fashionmnist`` judges random selections under the published
 protocol and sets them beside what was published of random selections under it.
+
+``python benchmarks/protocols.py precision --dataset cifar10 --methods random k_means --sizes 10 50`` judges selections
+under the fast protocol in float32 and in bfloat16, the same networks, and tells what bfloat16 adds to accuracy.
 
 Hours at full size. Each judged network is a row of ``<root>/<dataset>.csv`` at once; the same command goes on from
 there. The last line is one JSON object, ``<root>/<what>-<dataset>.json``; the ranks' figure lies beside it.
@@ -151,6 +154,26 @@ def ranks(layout: Layout, tree: Mapping[str, Any], book: Book, files: Sequence[P
     }
 
 
+def precisions(
+    layout: Layout, tree: Mapping[str, Any], book: Book, files: Sequence[Path], dataset: str
+) -> dict[str, Any]:
+    """Every set by the same networks in both precisions: the difference over sets, the factor on the seconds."""
+    changed = {name: override(tree, f"judge.{FAST}.precision", name) for name in ("float32", "bfloat16")}
+    benches = [Bench.of(layout, values, dataset, way=Way(protocol=FAST)) for values in changed.values()]
+    pairs = [[judge(bench, book, file) for bench in benches] for file in files]
+    return {
+        "bfloat16_less_float32": Spread.of(
+            [rounded.accuracy - plain.accuracy for plain, rounded in pairs]
+        ).model_dump(),
+        "times_as_fast": sum(plain.seconds for plain, _ in pairs) / sum(rounded.seconds for _, rounded in pairs),
+        "networks_a_set": benches[0].protocol.networks,
+        "accuracies": [
+            {"set": str(file), **dict(zip(changed, (one.accuracy for one in pair), strict=True))}
+            for file, pair in zip(files, pairs, strict=True)
+        ],
+    }
+
+
 def drawn(title: str, methods: Sequence[str], x: np.ndarray, y: np.ndarray) -> bytes:
     """One point for each set: its accuracy under both protocols, and the line of equality."""
 
@@ -197,7 +220,7 @@ def compared(size: int, means: Sequence[float], foreign: Sequence[Foreign]) -> d
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("ranks", "published"))
+    parser.add_argument("what", choices=("ranks", "published", "precision"))
     parser.add_argument("--dataset", required=True, help="a data set's name, or the path of your own")
     parser.add_argument("--methods", nargs="*", default=["random", "k_center", "herding", "k_means"])
     parser.add_argument("--sizes", nargs="*", type=int, help="images per class; by default 1 2 5 10 20 50, or 1 10 50")
@@ -211,19 +234,19 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    ranking = given.what == "ranks"
+    selections = given.what != "published"
     tree = read_params(given.params)
     for change in given.set:
         name, _, text = change.partition("=")
         tree = override(tree, name, text)
-    tree["seeds"] = given.seeds or ([0] if ranking else [0, 1, 2, 3, 4])
-    sizes = given.sizes or ([1, 2, 5, 10, 20, 50] if ranking else [1, 10, 50])
+    tree["seeds"] = given.seeds or ([0] if selections else [0, 1, 2, 3, 4])
+    sizes = given.sizes or ([1, 2, 5, 10, 20, 50] if selections else [1, 10, 50])
     layout, dataset = Layout(given.root), dataset_name(given.dataset)
     write_text(layout.root / "params.yaml", as_yaml(tree))
     keep_freed_memory()
-    files = [*make(layout, tree, given.dataset, given.methods if ranking else ["random"], sizes), *given.sets]
-    work = ranks if ranking else beside_published
-    found = work(layout, tree, Book(layout.root / f"{dataset}.csv"), files, dataset)
+    files = [*make(layout, tree, given.dataset, given.methods if selections else ["random"], sizes), *given.sets]
+    work = {"ranks": ranks, "published": beside_published, "precision": precisions}
+    found = work[given.what](layout, tree, Book(layout.root / f"{dataset}.csv"), files, dataset)
     facts = {"dataset": dataset, "judge_seed": at(tree, "judge.seed"), **found}
     write_json(layout.root / f"{given.what}-{dataset}.json", facts)
     print(json.dumps(read_json(layout.root / f"{given.what}-{dataset}.json")))

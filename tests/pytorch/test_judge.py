@@ -24,6 +24,7 @@ PROTOCOL = Protocol(
     schedule="one_cycle",
     augmentation="none",
     label_smoothing=0.0,
+    precision="float32",
 )
 MEAN, STD = np.array([0.3]), np.array([0.2])
 

@@ -22,6 +22,7 @@ PARAMS = TeacherParams(
     schedule="one_cycle",
     augmentation="none",
     label_smoothing=0.0,
+    precision="float32",
 )
 
 

@@ -23,6 +23,7 @@ RECIPE = Recipe(
     schedule="one_cycle",
     augmentation="affine",
     label_smoothing=0.0,
+    precision="float32",
 )
 
 

@@ -109,7 +109,7 @@ class JudgedCell(Record):
     """What the evaluate stage writes for one dataset x method x images per class under one protocol.
 
     images_per_class: None for the whole training set. class_names: in the order of the labels; empty when not known.
-    variant, versions, commit: as for a CondensedCell.
+    precision: of the products within the judge's networks. variant, versions, commit: as for a CondensedCell.
     """
 
     dataset: str
@@ -119,6 +119,7 @@ class JudgedCell(Record):
     label_kind: str
     protocol: str
     network: str
+    precision: str = "float32"
     judgements: list[Judgement]
     cost: Cost
     hardware: str

@@ -106,7 +106,7 @@ def _normal(maps: Tensor, block: _Block) -> Tensor:
     """Normalised convolution of (n, c, h, w): (n, h, w, channels)."""
     convolution, norm = block.convolution, block.norm
     maps = functional.conv2d(maps, convolution.weight, convolution.bias, padding=_padding(convolution))
-    last = maps.permute(0, 2, 3, 1)
+    last = maps.permute(0, 2, 3, 1).to(norm.weight.dtype)  # they may be rounded (precision.py)
     return _InstanceNorm.apply(last.flatten(1, 2), norm.weight, norm.bias, norm.eps).view(last.shape)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from condensation.core.runlog import RunLog
 from condensation.pytorch.cores import one_core_each
 from condensation.pytorch.exchange import targets
 from condensation.pytorch.networks import NetworkSpec, build
+from condensation.pytorch.precision import Precision, available
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 
 TRAIN_ACCURACY_IMAGES = 10_000
@@ -31,6 +33,11 @@ class Protocol(Recipe):
 
     network: NetworkSpec
     networks: int = Field(ge=1)
+
+    @property
+    def precision_here(self) -> Precision:
+        """Of the products on this machine."""
+        return available(self.precision, torch.device("cpu"))
 
 
 def judge(
@@ -134,15 +141,18 @@ class _Candidate:
                 return None
         begin = time.perf_counter()
         test, first = self._examiner.test_inputs, sum(map(len, self._asked))
-        self._asked.append(predict(self.training.network, test[first : first + TURN_IMAGES]).argmax(1))
+        self._asked.append(self._named(test[first : first + TURN_IMAGES]))
         self._asking_seconds += time.perf_counter() - begin
         return self._verdict() if first + TURN_IMAGES >= len(test) else None
+
+    def _named(self, images: Tensor) -> np.ndarray:
+        return predict(self.training.network, images, precision=self._examiner.protocol.precision).argmax(1)
 
     def _verdict(self) -> Judgement:
         examiner, training = self._examiner, self.training
         right = np.concatenate(self._asked) == examiner.test.labels
         some = slice(TRAIN_ACCURACY_IMAGES)
-        train_right = predict(training.network, training.images[some]).argmax(1) == examiner.labels[some]
+        train_right = self._named(training.images[some]) == examiner.labels[some]
         classes = range(examiner.test.classes)
         return Judgement(
             set_seed=examiner.set_seed,

@@ -7,18 +7,26 @@ from torch.nn import functional
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.fused import fused
 from condensation.pytorch.networks import Network, batch_norms
+from condensation.pytorch.precision import Precision, in_precision
 
 PART = 32
 """At most so many images of a batch go through the network together; parts go side by side."""
 
 
-def backward(network: Network, images: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> float:
+def backward(
+    network: Network,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    precision: Precision = "float32",
+) -> float:
     """The mean cross-entropy of a batch; its gradient is left with the network's parameters, in place of any other.
 
     images: float (n, c, h, w). targets: int64 (n,) or float (n, classes). BatchNorm in training mode couples images:
     such a batch is passed whole, on every core at once, and its last bits depend on how many there are.
     """
-    logits, parameters = fused(network), list(network.parameters())
+    logits, parameters = in_precision(fused(network), precision), list(network.parameters())
 
     def of(part: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         x, wanted = part

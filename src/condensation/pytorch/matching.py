@@ -11,9 +11,9 @@ from torch.nn import functional
 from condensation.pytorch.augment import parse
 from condensation.pytorch.fused import fused
 from condensation.pytorch.networks import Network, NetworkSpec, batch_norms
+from condensation.pytorch.precision import Precision, in_precision
 
 Distance = Literal["paper", "mse", "cosine"]
-Precision = Literal["float32", "bfloat16"]
 Gradient = Sequence[Tensor]
 
 SMALL = 1e-6
@@ -83,17 +83,11 @@ def real_target(
     """What (n, c, h, w) real images of one class ask for, taken a chunk at a time; no graph is kept.
 
     The sum over chunks is the gradient of the whole batch as long as no layer couples images (BatchNorm must be
-    frozen). precision: of the products within the gradient's layers; bfloat16 halves their time on processors that
-    have it (AVX512-BF16, AMX). Sums over chunks, the loss and the curvature are of the images' own type.
+    frozen). precision: of the products within the gradient's layers. Sums over chunks, the loss and the curvature are
+    of the images' own type.
     """
-    weights, logits = matched_weights(network), fused(network)
-
-    def rounded(images: Tensor) -> Tensor:
-        # the cache of rounded weights belongs to all threads, and classes go side by side on one network
-        with torch.autocast(images.device.type, torch.bfloat16, precision == "bfloat16", cache_enabled=False):
-            return logits(images).to(images.dtype)
-
-    gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), rounded, images, label)
+    weights, logits = matched_weights(network), in_precision(fused(network), precision)
+    gradient = _summed(weights, lambda loss: torch.autograd.grad(loss, weights), logits, images, label)
     if not curvature:
         return Target(gradient)
     along = direction(gradient)

@@ -22,6 +22,7 @@ from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused
 from condensation.pytorch.loss import backward
 from condensation.pytorch.networks import Network
+from condensation.pytorch.precision import Precision, in_precision
 
 CURVE_POINTS = 10
 
@@ -37,6 +38,7 @@ class Recipe(Section):
     by ten.
     augmentation: "none"; "affine" turns, stretches and shifts each image a little; or siamese operations joined by
     ``_`` (``augment.draw``), one of them each step, the same for the whole batch.
+    precision: of the products; weights, sums and the loss are float32.
     """
 
     epochs: int = Field(ge=1)
@@ -50,6 +52,7 @@ class Recipe(Section):
     schedule: Literal["constant", "one_cycle", "step_at_half"]
     augmentation: str
     label_smoothing: float = Field(ge=0, lt=1)
+    precision: Precision
 
     @field_validator("augmentation")
     @classmethod
@@ -95,7 +98,9 @@ class Training:
     def _advance(self) -> float:
         batch = self._indices()
         images, targets = self._augmented(self.images[batch]), self.targets[batch]
-        loss = backward(self.network, images, targets, label_smoothing=self.recipe.label_smoothing)
+        own = self.recipe
+        smoothing, precision = own.label_smoothing, own.precision
+        loss = backward(self.network, images, targets, label_smoothing=smoothing, precision=precision)
         self._descent.step(self.recipe.learning_rate * rate(self.recipe.schedule, self.step, self.steps))
         return loss
 
@@ -164,9 +169,9 @@ def to_input(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Tensor:
     return (tensor - torch.from_numpy(np.asarray(mean, np.float32)).view(1, -1, 1, 1)) / scale
 
 
-def predict(network: Network, images: Tensor, batch_size: int = 64) -> np.ndarray:
+def predict(network: Network, images: Tensor, batch_size: int = 64, *, precision: Precision = "float32") -> np.ndarray:
     """Logits float32 (n, classes) in evaluation mode; the network's mode is put back."""
-    training, function = network.training, fused(network)
+    training, function = network.training, in_precision(fused(network), precision)
     network.eval()
     with torch.inference_mode():
         logits = torch.cat([function(part) for part in images.split(batch_size)])

@@ -84,6 +84,7 @@ class ExpertParams(Section):
             schedule="constant",
             augmentation=siamese(self.strategy, train.class_names),
             label_smoothing=0.0,
+            precision="float32",
         )
 
 

@@ -197,7 +197,9 @@ def conditions(records: Records, results: Results, expected: Sequence[Key]) -> l
     per_set = sorted({len(c.judgements) // len(c.set_means()) for c in judged})
     seeds = sorted({j.set_seed for c in judged if c.method != WHOLE for j in c.judgements})
     extra = sorted(records.judged_keys() - set(expected), key=lambda k: (dataset_order(k[0]), k[2], method_order(k[1])))
-    judges = sorted({f"network {c.network} under protocol {protocol_name(c.protocol)}" for c in judged})
+    judges = sorted(
+        {f"network {c.network} under protocol {protocol_name(c.protocol)}, products in {c.precision}" for c in judged}
+    )
     found = [
         ("Judge", "; ".join(judges) or "none"),
         (

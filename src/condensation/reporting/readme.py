@@ -102,10 +102,12 @@ def _conditions(records: Records, results: Results) -> str:
     n = listed(f"{n} ({of} sets x {n // of} networks)" for n, of in counts)
     seeds = listed(str(s) for s in sorted({j.set_seed for c in sets for j in c.judgements}))
     protocol, network = results.judge or ("none", "none")
+    precisions = listed(sorted({c.precision for c in judged}))
     commits = sorted({_short(c.commit) for c in cells if c.commit})
     return (
-        f"Conditions: hard labels, protocol `{protocol}`, network `{network}`, n = {n}, seeds {seeds}, Student's t "
-        f"over the sets; {'; '.join(sorted({c.hardware for c in cells})) or 'hardware not recorded'}; "
+        f"Conditions: hard labels, protocol `{protocol}`, network `{network}`, products in {precisions}, n = {n}, "
+        f"seeds {seeds}, Student's t over the sets; "
+        f"{'; '.join(sorted({c.hardware for c in cells})) or 'hardware not recorded'}; "
         f"{'commits' if len(commits) > 1 else 'commit'} {listed(commits) if commits else 'not recorded'}. "
         "All of it, with costs, versions and pictures: [reports/benchmark](reports/benchmark/comparison.md)."
     )

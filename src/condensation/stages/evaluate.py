@@ -145,6 +145,7 @@ class Bench:
             label_kind=label_kind,
             protocol=under(self.name, self.condition),
             network=self.protocol.network.name,
+            precision=self.protocol.precision_here,
             judgements=[judgement for part, _ in judged for judgement in part],
             cost=Cost(
                 seconds=round(sum(cost.seconds for cost in costs), 3),

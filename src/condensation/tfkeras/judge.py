@@ -59,6 +59,11 @@ class Protocol(Section):
     networks: int = Field(ge=1)
     network: EvaluationNetwork
 
+    @property
+    def precision_here(self) -> str:
+        """Of the products."""
+        return "float32"
+
 
 def judge(
     images: np.ndarray,

@@ -30,7 +30,6 @@ from condensation.pytorch.descent import Descent
 from condensation.pytorch.loss import backward
 from condensation.pytorch.matching import (
     Distance,
-    Precision,
     Target,
     freeze_statistics,
     match,
@@ -39,6 +38,7 @@ from condensation.pytorch.matching import (
 )
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
+from condensation.pytorch.precision import Precision
 from condensation.pytorch.synthetic import (
     Initialisation,
     Scale,
