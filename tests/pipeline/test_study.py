@@ -120,7 +120,14 @@ def test_random_images_beside_variants_make_no_comparison(tmp_path: Path) -> Non
     assert "Difference from random" in text
     assert not [part for part in ("Main table", "All results", "Scores", "Missing") if f"## {part}" in text]
     text = report(tmp_path, [("digits", "random", 10)], NullTracker()).with_suffix(".md").read_text()
-    assert "## Main table" in text
+    assert "## All results" in text
+
+
+def test_the_main_table_is_there_when_a_method_of_it_is(tmp_path: Path) -> None:
+    save(tmp_path, judged("k_center", {0: [60.0], 1: [61.0]}), "k_center/ipc-10.json")
+    assert "## Main table" not in report(tmp_path, [], NullTracker()).with_suffix(".md").read_text()
+    asked = report(tmp_path, [("digits", "mps2u", 10)], NullTracker())
+    assert "## Main table" in asked.with_suffix(".md").read_text()
 
 
 def test_a_variant_takes_one_change_of_each_group() -> None:

@@ -10,7 +10,7 @@ from condensation.reporting.details import absent, conditions, datasets, load_ta
 from condensation.reporting.display import protocol_name
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
-from condensation.reporting.headline import Headline, Results, headlines
+from condensation.reporting.headline import MAIN_METHODS, Headline, Results, headlines
 from condensation.reporting.ranked import scores_table
 from condensation.reporting.records import Key, Records
 
@@ -28,7 +28,7 @@ MARKS = (
 
 @dataclass(frozen=True)
 class Content:
-    """Nothing is left to compute, only to write. headlines: none where all that was judged are variants."""
+    """Nothing is left to compute, only to write. headlines: none where no method of theirs was judged or asked for."""
 
     headlines: Sequence[Headline]
     absent: Sequence[str]
@@ -59,8 +59,9 @@ def gather(
     notes = Footnotes()
     shown = present(records, expected)
     names = datasets(table, shown)
+    methods = {row["method"] for row in results.rows} | {method for _, method, _ in expected}
     return Content(
-        headlines=headlines(results, notes) if results.rows or expected else (),
+        headlines=headlines(results, notes) if methods & MAIN_METHODS.keys() else (),
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
         results=[results_table(name, results, shown, notes) for name in names],
         scores=[found for name in names if (found := scores_table(name, results))],

@@ -31,6 +31,7 @@ METHODS = {
     "mutual_information": "Mutual information",
     "mps_o": "MPS-o",
     "mps_5o": "MPS-5o",
+    "mps3": "MPS3",
     "gradient_matching": "Gradient matching",
     "dsa": "DSA",
     "distribution_matching": "Distribution matching",
