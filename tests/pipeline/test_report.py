@@ -239,6 +239,9 @@ def test_absent_names_each_thing_that_was_asked_for() -> None:
     several = [("svhn", "random", 1), ("svhn", "random", 10)]
     assert "SVHN: not run, none of its 2 cells." in absent(there, [*asked, *several])
     assert not any("SVHN: the whole" in sentence for sentence in absent(there, several))
+    larger = [("digits", "random", 50), ("digits", "herding", 50), ("digits", "herding", 10), ("digits", "k_means", 10)]
+    assert "Digits, 50 per class: not run, none of its 2 cells." in absent(there, [*asked, *larger])
+    assert "Digits, MPS2U and k-means, 10 per class: not run." in absent(there, [*asked, *larger])
     whole = judged("whole", {0: [90.0]}, None)
     assert absent(records(judged("random", RANDOM), whole, condensed=(made("random"),)), asked[:1]) == []
 

@@ -137,16 +137,22 @@ def _seconds(value: float) -> Cell:
 
 
 def absent(records: Records, expected: Sequence[Key]) -> list[str]:
-    """What was asked for and is not there, a sentence for each method; empty when the comparison is whole."""
+    """What was asked for and is not there, methods of one fate in one sentence; empty when the comparison is whole."""
     judged, made = records.judged_keys(), set(records.condensed)
     lost: dict[tuple[str, str, str], list[int]] = {}
     for dataset, method, size in dict.fromkeys(present(records, expected)):
         if reason := _reason((dataset, method, size), records, judged, made):
             lost.setdefault((dataset, method, reason), []).append(size)
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for (dataset, method, reason), sizes in lost.items():
+        alike.setdefault((dataset, listed(map(str, sizes)), reason), []).append(method_name(method))
     sentences = [
-        f"{dataset_name(dataset)}, {method_name(method)}, {listed(map(str, sizes))} per class: {reason}."
-        for (dataset, method, reason), sizes in lost.items()
+        f"{dataset_name(dataset)}, {listed(methods)}, {sizes} per class: {reason}."
+        for (dataset, sizes, reason), methods in alike.items()
     ]
+    for dataset, counts in idle_sizes(records, expected).items():
+        where = f"{dataset_name(dataset)}, {listed(map(str, counts))} per class"
+        sentences.append(f"{where}: not run, none of its {sum(counts.values())} cells.")
     sentences += [f"{dataset_name(dataset)}: not run, none of its {n} cells." for dataset, n in idle(records, expected)]
     for dataset in sorted(records.absent, key=dataset_order):
         sentences.append(f"{dataset_name(dataset)}: not run; its images are not here and could not be downloaded.")
@@ -163,10 +169,23 @@ def idle(records: Records, expected: Sequence[Key]) -> list[tuple[str, int]]:
     return [(dataset, counts[dataset]) for dataset in counts if counts[dataset] > 1 and dataset not in begun]
 
 
-def present(records: Records, expected: Sequence[Key]) -> list[Key]:
-    """What was asked for, less the data sets that one sentence says all about: idle, or without images."""
+def idle_sizes(records: Records, expected: Sequence[Key]) -> dict[str, dict[int, int]]:
+    """The sizes likewise, by data set, each with the number of cells, of data sets that are not idle as a whole."""
+    begun = {(dataset, size) for dataset, _, size in (*records.judged_keys(), *records.condensed, *records.unfinished)}
     left_out = {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
-    return [key for key in expected if key[0] not in left_out]
+    counts = Counter((d, size) for d, _, size in dict.fromkeys(expected) if d not in left_out)
+    found: dict[str, dict[int, int]] = {}
+    for (dataset, size), n in counts.items():
+        if n > 1 and (dataset, size) not in begun:
+            found.setdefault(dataset, {})[size] = n
+    return found
+
+
+def present(records: Records, expected: Sequence[Key]) -> list[Key]:
+    """What was asked for, less what one sentence says all about: data sets and sizes that are idle, or no images."""
+    left_out = {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
+    sizes = idle_sizes(records, expected)
+    return [key for key in expected if key[0] not in left_out and key[2] not in sizes.get(key[0], {})]
 
 
 def unseen(records: Records, shown: Collection[Key]) -> list[str]:
