@@ -84,9 +84,13 @@ def _agreement(search: ProxySearch, found: Agreement) -> tuple[Cell, ...]:
         _bounds(found.spearman),
         _bounds(found.kendall),
         Cell(percent(found.regret), found.regret, "points on the whole set"),
-        Cell(f"{found.time_ratio:.1f} times", found.time_ratio, f"{duration(max(found.seconds_saved, 0.0))} saved"),
+        Cell(f"{found.time_ratio:.1f} times", found.time_ratio, _saved(found.seconds_saved)),
         Cell(str(count), count),
     )
+
+
+def _saved(seconds: float) -> str:
+    return f"{duration(seconds)} saved" if seconds >= 0 else f"{duration(-seconds)} more than the whole set"
 
 
 def _name(search: Search) -> str:

@@ -1,15 +1,21 @@
 """The charts of searches: what was tried, what matters, both goals, and how a condensed set ranks configurations."""
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from condensation.core.tuned import Agreement, Search, TriedTrial
 from condensation.reporting.charts import Chart
 from condensation.reporting.display import signed
 from condensation.reporting.style import FAINT, INK, colour, legend, legend_height, marker
+
+LINE = 42
+"""Letters of a title's line."""
+LEAST_ERROR = 0.01
+"""Percent: where no image is wrong, a logarithm still asks for something."""
 
 
 def history(title: str, search: Search) -> Chart:
@@ -34,7 +40,7 @@ def history(title: str, search: Search) -> Chart:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("Trial")
         axes.set_ylabel("Validation accuracy in %")
-        axes.set_title(title)
+        axes.set_title(fill(title, LINE))
         legend(figure, axes)
 
     return draw, 2.5 + legend_height(4)
@@ -50,7 +56,7 @@ def importance(title: str, shares: Mapping[str, float]) -> Chart:
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("Share of the scores' variance in %")
-        axes.set_title(title)
+        axes.set_title(fill(title, LINE))
 
     return draw, 0.95 + 0.29 * len(rows)
 
@@ -67,26 +73,31 @@ def against_cost(title: str, search: Search) -> Chart:
         axes.plot([x for x, _ in points.values()], [y for _, y in points.values()], label="Trials", **style)
         axes.set_xlabel("Seconds to condense one set")
         axes.set_ylabel("Validation accuracy in %")
-        axes.set_title(title)
+        axes.set_title(fill(title, LINE))
         legend(figure, axes)
 
     return draw, 2.5 + legend_height(2)
 
 
 def agreement_chart(title: str, found: Agreement) -> Chart:
-    """One point for each configuration: its accuracy when trained on the condensed set and on the whole one."""
+    """One point for each configuration: its error when trained on the condensed set and on the whole one."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        xs = [one.condensed_accuracy for one in found.configurations]
-        ys = [one.whole_accuracy for one in found.configurations]
+        xs = [max(100 - one.condensed_accuracy, LEAST_ERROR) for one in found.configurations]
+        ys = [max(100 - one.whole_accuracy, LEAST_ERROR) for one in found.configurations]
         axes.plot(xs, ys, "o", color=INK, alpha=0.7)
-        chosen = max(range(len(xs)), key=lambda place: (xs[place], -ys[place]))
+        chosen = min(range(len(xs)), key=lambda place: (xs[place], -ys[place]))
         axes.plot(xs[chosen], ys[chosen], "o", markersize=11, fillstyle="none", color=INK, label="Chosen by the set")
-        axes.set_xlabel("Validation accuracy in %, trained on the condensed set")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        axes.set_xlabel("Validation error in %, trained on the condensed set")
         axes.set_ylabel("Trained on the whole set")
         words = f"Spearman {found.spearman.value:.2f}, Kendall {found.kendall.value:.2f}, regret {signed(found.regret)}"
-        axes.set_title(f"{title}\n{words}")
+        axes.set_title(f"{fill(title, LINE)}\n{words}")
         legend(figure, axes)
 
     return draw, 3.0 + legend_height(1)
