@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from condensation.core.files import (
     npz_bytes,
     read_json,
     read_npz,
+    turn,
     write_bytes,
     write_json,
     write_npz,
@@ -164,3 +166,21 @@ def test_file_digest_is_that_of_the_standard(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert file_digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_digest(tmp_path / "x", "md5") == "900150983cd24fb0d6963f7d28e17f72"
+
+
+def test_a_turn_is_one_at_a_time_and_the_second_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with turn(tmp_path / "work", "waiting for the other"):
+            order.append("second")
+
+    with turn(tmp_path / "work", "nobody waits"):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+        order.append("first")
+    other.join(10)
+    assert order == ["first", "second"]
+    assert capfd.readouterr().err == "waiting for the other\n"
