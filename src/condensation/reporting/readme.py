@@ -52,16 +52,21 @@ def block(records: Records, expected: Sequence[Key]) -> str:
 
 
 def _table(results: Results, records: Records, expected: Sequence[Key], size: int) -> str:
-    """A row for each method, a column for each data set; the last row is the whole training set."""
+    """A row for each method that is begun, a column for each data set; the last row is the whole training set.
+
+    A sentence beneath names the methods that are not begun.
+    """
     keys = {key for key in (*expected, *records.judged_keys(), *records.unfinished) if key[2] == size}
     begun = {key for key in (*records.judged_keys(), *records.unfinished) if key[2] == size}
     datasets = sorted({key[0] for key in begun}, key=dataset_order)
     methods = sorted({key[1] for key in keys if key[0] in datasets}, key=method_order)
     lines = [[f"{size} per class", *map(dataset_name, datasets)], ["---"] * (1 + len(datasets))]
-    for method in [*methods, WHOLE]:
+    later = [method for method in methods if method not in {key[1] for key in begun}]
+    for method in [*(method for method in methods if method not in later), WHOLE]:
         at = 0 if method == WHOLE else size
         lines.append([method_name(method), *(_square(results, dataset, method, at) for dataset in datasets)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\nNot run yet at {size} per class: {listed(map(method_name, later))}." if later else table
 
 
 def _square(results: Results, dataset: str, method: str, size: int) -> str:
