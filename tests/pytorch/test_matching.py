@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import condensation.pytorch.precision as precision_module
 from condensation.pytorch.augment import draw
 from condensation.pytorch.matching import (
     Target,
@@ -133,7 +134,8 @@ def test_float32_agrees_with_double_backward_through_the_modules(shape):
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)])
-def test_real_gradients_in_bfloat16_move_images_the_same_way(shape):
+def test_real_gradients_in_bfloat16_move_images_the_same_way(shape, monkeypatch):
+    monkeypatch.setattr(precision_module, "available", lambda precision, device: precision)  # here, too, if slowly
     model, draws = build(NetworkSpec(), image_shape=shape, classes=10, seed=1).eval(), torch.Generator().manual_seed(0)
     h, w, c = shape
     alike = torch.randn(1, c, 8, 8, generator=draws)  # as the images of a class are

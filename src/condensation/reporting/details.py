@@ -172,7 +172,7 @@ def idle(records: Records, expected: Sequence[Key]) -> list[tuple[str, int]]:
 def idle_sizes(records: Records, expected: Sequence[Key]) -> dict[str, dict[int, int]]:
     """The sizes likewise, by data set, each with the number of cells, of data sets that are not idle as a whole."""
     begun = {(dataset, size) for dataset, _, size in (*records.judged_keys(), *records.condensed, *records.unfinished)}
-    left_out = {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
+    left_out = _left_out(records, expected)
     counts = Counter((d, size) for d, _, size in dict.fromkeys(expected) if d not in left_out)
     found: dict[str, dict[int, int]] = {}
     for (dataset, size), n in counts.items():
@@ -183,9 +183,12 @@ def idle_sizes(records: Records, expected: Sequence[Key]) -> dict[str, dict[int,
 
 def present(records: Records, expected: Sequence[Key]) -> list[Key]:
     """What was asked for, less what one sentence says all about: data sets and sizes that are idle, or no images."""
-    left_out = {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
-    sizes = idle_sizes(records, expected)
+    left_out, sizes = _left_out(records, expected), idle_sizes(records, expected)
     return [key for key in expected if key[0] not in left_out and key[2] not in sizes.get(key[0], {})]
+
+
+def _left_out(records: Records, expected: Sequence[Key]) -> set[str]:
+    return {*records.absent, *(dataset for dataset, _ in idle(records, expected))}
 
 
 def unseen(records: Records, shown: Collection[Key]) -> list[str]:

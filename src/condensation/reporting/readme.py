@@ -61,11 +61,11 @@ def _table(results: Results, records: Records, expected: Sequence[Key], size: in
     datasets = sorted({key[0] for key in begun}, key=dataset_order)
     methods = sorted({key[1] for key in keys if key[0] in datasets}, key=method_order)
     lines = [[f"{size} per class", *map(dataset_name, datasets)], ["---"] * (1 + len(datasets))]
-    later = [method for method in methods if method not in {key[1] for key in begun}]
-    for method in [*(method for method in methods if method not in later), WHOLE]:
+    ran = {key[1] for key in begun}
+    for method in [*(method for method in methods if method in ran), WHOLE]:
         at = 0 if method == WHOLE else size
         lines.append([method_name(method), *(_square(results, dataset, method, at) for dataset in datasets)])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table, later = "\n".join(f"| {' | '.join(line)} |" for line in lines), [m for m in methods if m not in ran]
     return f"{table}\n\nNot run yet at {size} per class: {listed(map(method_name, later))}." if later else table
 
 
