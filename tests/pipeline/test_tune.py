@@ -354,6 +354,9 @@ def test_the_best_values_are_tested_on_seeds_that_no_trial_had(tmp_path: Path, m
     own = own_values(TREE["methods"]["mps2u"], {name: Axis(low=0.0, high=99.0) for name in best}, "digits")
     assert confirming.confirm(Layout(tmp_path), TREE, cell, search(best=own), source="digits") is None
     assert len(told) == 1
+    with pytest.raises(InputError, match="other parameters"):
+        confirming.confirm(Layout(tmp_path), TREE, cell, search(best={"q.discount": 0.8}), source="digits")
+    assert reporting.read_tuned(folder / "reports/tuning") == [found]
 
 
 def test_the_report_tells_a_search(tmp_path: Path) -> None:

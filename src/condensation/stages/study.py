@@ -58,7 +58,7 @@ def study(layout: Layout, tree: Mapping[str, Any], name: str, given: Mapping[str
     changed = {**known[name], **{key: list(values) for key, values in given.items() if values}}
     params: StudyParams = check(changed, StudyParams, f"studies.{name}")
     _check(tree, params)
-    _begin(layout, tree)
+    begin(layout, tree)
     squares = list(product(params.datasets, params.images_per_class, params.methods))
     log, total, done = RunLog(f"study {name}", show=True), len(squares) * len(_rows(params)), 0
     for source, images_per_class, method in squares:
@@ -87,7 +87,8 @@ def _check(tree: Mapping[str, Any], params: StudyParams) -> None:
             override(tree, f"methods.{method}.{key}", json.dumps(value))
 
 
-def _begin(layout: Layout, tree: Mapping[str, Any]) -> None:
+def begin(layout: Layout, tree: Mapping[str, Any]) -> None:
+    """Take a folder for a study of these parameters; InputError when it holds one of others."""
     path, text = layout.root / "params.yaml", as_yaml(tree)
     if path.exists() and path.read_text() != text:
         raise InputError(f"{layout.root} holds a study with other parameters; choose another --root or remove it")
