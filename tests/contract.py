@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from condensation.core.condensed import CondensedDataset
-from condensation.core.files import npz_bytes
+from condensation.core.files import npz_bytes, write_json
 from condensation.core.images import ImageSet
 from condensation.core.params import check, override, read_params, section
 from condensation.core.randomness import generator
 from condensation.core.runlog import RunLog
+from condensation.core.taught import FACTS
 from condensation.registry import METHODS, method_module
 from condensation.stages.study import StudyParams
 from condensation.tuning.axes import extremes
@@ -115,6 +116,7 @@ def teacher_folder(folder: Path, train: ImageSet, seed: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     logits = (features @ rng.normal(size=(16, train.classes))).astype(np.float16)
     (folder / "features.npz").write_bytes(npz_bytes({"features": features, "logits": logits}))
+    write_json(folder / FACTS, {"train_sha256": train.sha256})
     return folder
 
 

@@ -7,7 +7,8 @@ import pytest
 from contract import PARAMS, QUICK, TREE, toy
 
 from condensation.core.errors import InputError
-from condensation.core.files import read_json
+from condensation.core.files import read_json, write_json
+from condensation.core.params import override
 from condensation.core.results import TaughtSeeds
 from condensation.stages.condense import _digests, _taught, _taught_seconds
 from condensation.stages.layout import Cell, Layout
@@ -15,7 +16,7 @@ from condensation.stages.run import data_steps
 from condensation.stages.teach import teach
 
 CELL = Cell("toy", "trajectory_matching", 1)
-TAUGHT = ("features.npz", "teacher.npz")
+TAUGHT = ("facts.json", "features.npz", "teacher.npz")
 
 
 @pytest.fixture
@@ -23,6 +24,9 @@ def layout(tmp_path: Path) -> Layout:
     layout = Layout(tmp_path)
     for name in ("train", "validation"):
         toy().save(layout.prepared("toy") / f"{name}.npz")
+    facts = {"params": TREE["prepare"], "splits": {"train": {"sha256": toy().sha256}}}
+    write_json(layout.prepared("toy") / "facts.json", facts)
+    layout.raw("toy").mkdir(parents=True)
     return layout
 
 
@@ -58,17 +62,23 @@ def test_nobody_else_pays_for_trajectories(layout: Layout, method: str | None) -
 
 
 def test_a_run_teaches_what_its_method_asks_for_and_lacks(layout: Layout) -> None:
-    def teaching(method: str) -> list[list[str]]:
-        steps = data_steps(layout, tree(), Cell("toy", method, 1), source="toy")
-        return [words for words in steps if words[0] == "teach"]
+    def todo(method: str, name: str = "seeds", value: str = "[3]") -> list[list[str]]:
+        return data_steps(layout, override(tree(), name, value), Cell("toy", method, 1), source="toy")
 
-    wanted = [["teach", "--dataset", "toy", "--method", "trajectory_matching"]]
-    assert teaching("random") == []
-    assert teaching("herding") == [["teach", "--dataset", "toy"]]
-    assert teaching("trajectory_matching") == wanted
-    layout.teacher("toy", 3).mkdir(parents=True)
-    (layout.teacher("toy", 3) / "features.npz").touch()
-    assert (teaching("herding"), teaching("trajectory_matching")) == ([], wanted)
-    layout.trajectories("toy", 3).mkdir()
-    (layout.trajectories("toy", 3) / "facts.json").touch()
-    assert teaching("trajectory_matching") == []
+    teaching = ["teach", "--dataset", "toy"]
+    recording = [*teaching, "--method", "trajectory_matching"]
+    experts = "methods.trajectory_matching.experts.epochs"
+    assert todo("random") == []
+    assert (todo("herding"), todo("trajectory_matching")) == ([teaching], [recording])
+    teach(layout, tree(), "toy", [3])
+    assert (todo("herding"), todo("trajectory_matching")) == ([], [recording])
+    teach(layout, tree(), "toy", [3], "trajectory_matching")
+    assert (todo("herding"), todo("trajectory_matching")) == ([], [])
+    assert (todo("herding", "seeds", "[3, 4]"), todo("herding", "teach.epochs", "9")) == ([teaching], [teaching])
+    assert (todo("herding", experts, "9"), todo("trajectory_matching", experts, "9")) == ([], [recording])
+    preparing = ["prepare", "--dataset", "toy"]
+    assert todo("herding", "prepare.seed", "1") == [preparing, teaching]
+    assert todo("random", "prepare.seed", "1") == [preparing]
+    facts = {"params": TREE["prepare"], "splits": {"train": {"sha256": "of other images"}}}
+    write_json(layout.prepared("toy") / "facts.json", facts)
+    assert (todo("herding"), todo("trajectory_matching")) == ([teaching], [recording])

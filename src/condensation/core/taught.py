@@ -4,12 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 from scipy.special import softmax
 
 from condensation.core.errors import InputError
-from condensation.core.files import read_npz
+from condensation.core.files import read_json, read_npz
 from condensation.core.images import ImageSet
 from condensation.core.margins import own_margin
+
+FACTS = "facts.json"
+"""Beside what was taught: what it was made of."""
+
+
+def made_of(train_sha256: str, params: BaseModel) -> dict[str, object]:
+    """What decides a seed's teacher, or its experts, JSON-like: those that are made of the same are the same."""
+    return {"params": params.model_dump(mode="json"), "train_sha256": train_sha256}
 
 
 @dataclass(frozen=True)
@@ -21,13 +30,14 @@ class Taught:
 
     @staticmethod
     def load(teacher: Path, train: ImageSet) -> "Taught":
-        """What lies in the folder ``teacher``; InputError when it was trained on other data than ``train``."""
-        arrays = read_npz(teacher / "features.npz")
-        if arrays["logits"].shape != (len(train), train.classes):
+        """What lies in the folder ``teacher``; InputError when it was trained on other images than ``train``."""
+        told = teacher / FACTS
+        if not told.exists() or read_json(told)["train_sha256"] != train.sha256:
             raise InputError(
-                f"{teacher} holds logits of shape {arrays['logits'].shape}; "
-                f"{train.dataset} has {len(train)} images of {train.classes} classes"
+                f"the teacher in {teacher} was not trained on these {len(train)} images of {train.dataset}; "
+                f"run `condense teach --dataset {train.dataset}` again"
             )
+        arrays = read_npz(teacher / "features.npz")
         return Taught(arrays["features"].astype(np.float32), arrays["logits"].astype(np.float32))
 
     def directions(self) -> np.ndarray:

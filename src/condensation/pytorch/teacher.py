@@ -13,11 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from condensation.core.files import canonical_json, read_npz, write_npz
+from condensation.core.files import canonical_json, read_npz, write_json, write_npz
 from condensation.core.images import ImageSet, pixel_statistics
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
+from condensation.core.taught import FACTS, made_of
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 
@@ -43,6 +44,7 @@ class Teacher:
 
     mean, std: float32 (c,), of the training pixels. features: float16 (n, d). logits: float16 (n, classes).
     curve: mean training loss of each tenth of the training. seconds: training and features together.
+    made_of: see ``taught.made_of``.
     """
 
     network: Network
@@ -55,9 +57,13 @@ class Teacher:
     train_accuracy: float
     curve: list[float]
     seconds: float
+    made_of: dict[str, object]
 
     def save(self, directory: Path) -> None:
-        """Write ``teacher.npz`` (the network) and ``features.npz`` (features, logits); same teacher, same bytes."""
+        """Write ``teacher.npz`` (the network), ``features.npz`` (features, logits) and ``facts.json`` (``made_of``).
+
+        Same teacher, same bytes.
+        """
         facts = _Facts(network=self.spec, image_shape=self.image_shape, classes=self.logits.shape[1])
         weights = {f"network/{k}": v.numpy() for k, v in self.network.state_dict().items()}
         normalisation = {"mean": self.mean, "std": self.std}
@@ -66,6 +72,7 @@ class Teacher:
             directory / "teacher.npz",
             {**weights, **normalisation, "facts": np.array(canonical_json(facts.model_dump(mode="json")))},
         )
+        write_json(directory / FACTS, self.made_of)
 
     def accuracy(self, other: ImageSet) -> float:
         """Percent of the images of another set, such as the validation split, that the network names rightly."""
@@ -101,6 +108,7 @@ def train_teacher(train: ImageSet, *, params: TeacherParams, seed: int, log: Run
         train_accuracy=100 * float((logits.argmax(1) == train.labels).mean()),
         curve=training.curve,
         seconds=training.seconds + time.perf_counter() - begin,
+        made_of=made_of(train.sha256, params),
     )
 
 

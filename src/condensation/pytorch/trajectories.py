@@ -22,6 +22,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
+from condensation.core.taught import FACTS, made_of
 from condensation.pytorch.augment import Strategy
 from condensation.pytorch.cores import one_core_each
 from condensation.pytorch.matching import matchable, siamese
@@ -148,7 +149,7 @@ def record(train: ImageSet, *, params: ExpertParams, seed: int, folder: Path, lo
             log.progress(params.experts - len(missing), params.experts, f"{len(active)} experts in training")
             log.checkpoint(partial(_state, {number: active[number] for number in active if number in missing}))
     digests = {_file(folder, n).name: file_digest(_file(folder, n)) for n in range(params.experts)}
-    write_json(folder / "facts.json", {**_facts(train, params), "files": digests})
+    write_json(folder / FACTS, {**made_of(train.sha256, params), "files": digests})
 
 
 def _state(active: Mapping[int, Expert]) -> dict[str, np.ndarray]:
@@ -163,10 +164,6 @@ def _file(folder: Path, number: int) -> Path:
     return folder / f"expert-{number}.npz"
 
 
-def _facts(train: ImageSet, params: ExpertParams) -> dict[str, object]:
-    return {"params": params.model_dump(mode="json"), "train_sha256": train.sha256}
-
-
 @dataclass(frozen=True)
 class Experts:
     """Those that were recorded in a folder for these parameters and these training images."""
@@ -176,7 +173,7 @@ class Experts:
     @staticmethod
     def load(folder: Path, *, params: ExpertParams, train: ImageSet) -> "Experts":
         """Check what they were made from; InputError where it was something else, or nothing."""
-        wanted, facts = _facts(train, params), read_json(folder / "facts.json")
+        wanted, facts = made_of(train.sha256, params), read_json(folder / FACTS)
         if {name: facts.get(name) for name in wanted} != wanted:
             raise InputError(
                 f"the experts in {folder} were made from other parameters or images; record them anew: "

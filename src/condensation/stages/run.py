@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from condensation import registry
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import read_json, write_text
 from condensation.core.params import at, section, seeds
+from condensation.core.taught import FACTS, made_of
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
 
@@ -67,17 +69,36 @@ def data_steps(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: s
         todo.append(["fetch", "--dataset", source])
     if not _prepared(layout, tree, cell.dataset):
         todo.append(["prepare", *data])
-    return todo + _teaching(layout, tree, cell)
+    return todo + _teaching(layout, tree, cell, anew=["prepare", *data] in todo)
 
 
-def _teaching(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> list[list[str]]:
-    """The command that makes the networks that the method asks for, where they are not there."""
+def _teaching(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, anew: bool = False) -> list[list[str]]:
+    """The command that makes the networks that the method asks for.
+
+    None where they are there, of the same parameters and images; anew: those that are there are of other images.
+    """
     asked, dataset = registry.entry(cell.method), cell.dataset
-    files = [layout.teacher(dataset, seed) / "features.npz" for seed in seeds(tree)] if asked.teacher else []
-    files += [layout.trajectories(dataset, seed) / "facts.json" for seed in seeds(tree)] if asked.trajectories else []
-    if all(file.exists() for file in files):
+    if not (asked.teacher or asked.trajectories) or not (anew or _lacks(layout, tree, cell)):
         return []
     return [["teach", "--dataset", dataset, *(["--method", cell.method] if asked.trajectories else [])]]
+
+
+def _lacks(layout: Layout, tree: Mapping[str, Any], cell: Cell) -> bool:
+    """Whether a network that the method asks for is not there, or was made of something else."""
+    from condensation.pytorch.teacher import TeacherParams
+    from condensation.pytorch.trajectories import ExpertParams
+
+    asked, dataset, wanted = registry.entry(cell.method), cell.dataset, list[tuple[Path, BaseModel]]()
+    if asked.teacher:
+        wanted += [(layout.teacher(dataset, seed), section(tree, "teach", TeacherParams)) for seed in seeds(tree)]
+    if asked.trajectories:
+        experts = section(tree, f"methods.{cell.method}.experts", ExpertParams)
+        wanted += [(layout.trajectories(dataset, seed), experts) for seed in seeds(tree)]
+    images = read_json(layout.prepared(dataset) / "facts.json")["splits"]["train"]["sha256"]
+    return not all(
+        (folder / FACTS).exists() and made_of(images, params).items() <= read_json(folder / FACTS).items()
+        for folder, params in wanted
+    )
 
 
 def _prepared(layout: Layout, tree: Mapping[str, Any], dataset: str) -> bool:
