@@ -21,7 +21,6 @@ import argparse
 import csv
 import io
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,8 +105,8 @@ def judge(bench: Bench, book: Book, file: Path) -> Judged:
     digest, values = file_digest(file), json.dumps(bench.protocol.model_dump(mode="json"), sort_keys=True)
     if not book.of(digest, bench.name, values):
         made = CondensedDataset.load(file)
-        told, dataset = made.provenance, bench.test.dataset
-        judged, _ = bench.judge(
+        told = made.provenance
+        judged = bench.judge(
             f"{told.method}-{told.images_per_class}-{bench.name}",
             made.images,
             made.labels,
@@ -119,9 +118,8 @@ def judge(bench: Bench, book: Book, file: Path) -> Judged:
         about |= {"protocol": bench.name, "values": values}
         book.add(
             {**about, "network": place, "accuracy": f"{one.accuracy:.4f}", "seconds": f"{one.seconds:.2f}"}
-            for place, one in enumerate(judged)
+            for place, one in enumerate(judged.judgements)
         )
-        shutil.rmtree(bench.layout.work("evaluate", dataset), ignore_errors=True)
     rows = book.of(digest, bench.name, values)
     mean = float(np.mean([float(row["accuracy"]) for row in rows]))
     return Judged(mean, len(rows), sum(float(row["seconds"]) for row in rows))

@@ -1,5 +1,6 @@
 """The teach stage: who asks for expert trajectories gets them, counted by themselves; nobody else pays for any."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,21 @@ def test_trajectories_are_recorded_for_the_method_that_asks(layout: Layout) -> N
     assert _taught_seconds(layout, CELL, 3, taught) == told.trajectory_seconds["3"] > 0
     herding = Cell("toy", "herding", 1)
     assert _taught_seconds(layout, herding, 3, _taught(layout, herding, 3)) == told.seconds["3"]
+
+
+def test_the_record_keeps_what_it_says_of_other_seeds(layout: Layout) -> None:
+    herding = Cell("toy", "herding", 1)
+    teach(layout, tree(), "toy", [3], "trajectory_matching")
+    before = read_json(layout.teacher_metrics("toy"))
+    teach(layout, tree(), "toy", [4])
+    told = read_json(layout.teacher_metrics("toy"))
+    for name in ("seconds", "trajectory_seconds", "validation_accuracy"):
+        assert told[name]["3"] == before[name]["3"]
+    assert _taught_seconds(layout, herding, 3, _taught(layout, herding, 3)) == before["seconds"]["3"]
+    shutil.rmtree(layout.teacher("toy", 4))
+    teach(layout, tree(), "toy", [5])
+    with pytest.raises(InputError, match=r"toy\.json does not say what the teacher of seed 4 took"):
+        _taught_seconds(layout, herding, 4, {"teacher": layout.teacher("toy", 3)})
 
 
 @pytest.mark.parametrize("method", [None, "herding"])

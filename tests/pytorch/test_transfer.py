@@ -17,6 +17,7 @@ from condensation.core.params import check
 from condensation.core.results import Spread
 from condensation.core.runlog import RunLog
 from condensation.pytorch.judge import Protocol
+from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.transfer import Transfer, TransferParams, shaped
 from condensation.registry import method_module
 from condensation.stages import transfer as stage
@@ -39,7 +40,8 @@ def layout(tmp_path: Path, train: ImageSet) -> Layout:
         condense = method_module("random").condense
         made = condense(train, images_per_class=4, params=params, seed=seed, log=RunLog())
         made.save(layout.condensed_set(CELL, seed))
-    write_json(layout.prepared("stripes") / "facts.json", {"mean": [0.4], "std": [0.2]})
+    facts = {"mean": [0.4], "std": [0.2], "splits": {"train": {"sha256": train.sha256}}}
+    write_json(layout.prepared("stripes") / "facts.json", facts)
     for name, count in (("train", 20), ("test", 12)):
         toy((12, 9, 3), (count, count, count)).save(layout.prepared("toy") / f"{name}.npz")
     return layout
@@ -77,6 +79,20 @@ def test_what_cannot_be_is_refused(layout: Layout) -> None:
         stage.transfer(layout, tree(), CELL, [0, 1], "nowhere")
     with pytest.raises(InputError, match="does not exist"):
         stage.transfer(layout, tree(), CELL, [5], "toy")
+    write_json(layout.prepared("stripes") / "facts.json", {"splits": {"train": {"sha256": "of another split"}}})
+    with pytest.raises(InputError, match=r"seed-0\.npz was made from other training images than those in"):
+        stage.transfer(layout, tree(), CELL, [0, 1], "toy")
+
+
+def test_a_probe_before_the_training_leaves_the_network_in_training() -> None:
+    asked = TransferParams.model_validate(tree()["transfer"])
+    bench = Transfer(
+        *(toy((12, 9, 3), (12, 12, 12)) for _ in range(2)), (8, 8, 1), asked, check(PROTOCOL, Protocol, "judge")
+    )
+    network = build(NetworkSpec(name="convnet", width=8, norm="batch"), image_shape=(8, 8, 1), classes=3, seed=0)
+    modes = [module.training for module in network.train().modules()]
+    bench.accuracy(network, 0)
+    assert [module.training for module in network.modules()] == modes
 
 
 def test_images_take_the_shape_of_the_set() -> None:

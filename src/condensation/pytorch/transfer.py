@@ -104,7 +104,9 @@ def shaped(images: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _features(network: Network, images: Tensor) -> Iterator[np.ndarray]:
-    function = fused_features(network.eval())
+    """Of the images, a part at a time, in evaluation mode; the network's mode is put back."""
+    training, function = network.training, fused_features(network.eval())
     with torch.no_grad():
         for part in images.split(CHUNK):
             yield function(part.contiguous()).double().numpy()
+    network.train(training)

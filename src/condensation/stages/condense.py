@@ -23,7 +23,7 @@ from condensation.core.runlog import RunLog
 from condensation.reporting.scores import write_table
 from condensation.stages.grid import write_grid
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, versions
+from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, supersede, versions
 from condensation.tracking import Run, Tracker, commit
 
 
@@ -54,7 +54,8 @@ def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
 
     Pictures and tables that the method logged lie beside the sets, ``<name>-seed-<s>.png`` and ``.csv``.
 
-    Work that was interrupted goes on: finished seeds are kept, the unfinished one resumes from its checkpoint.
+    Work that was interrupted goes on: finished seeds are kept, the unfinished one resumes from its checkpoint. What
+    the same code makes of the same parameters and images is not made again.
     """
     job = order(layout, tree, cell)
     made = [condense_seed(layout, job, seed, tracker) for seed in seeds]
@@ -75,7 +76,6 @@ def condense(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
     )
     write_json(layout.metrics("condense", cell), record.model_dump(mode="json"))
     write_text(layout.curves(cell), "".join(_merge([(work / "curves.csv").read_text() for work in made])))
-    shutil.rmtree(layout.work(*cell.path.parts))
     return folder
 
 
@@ -83,6 +83,7 @@ def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Pa
     """Make one set in its work folder, or find it finished there; record.json is written last and means finished."""
     cell = job.cell
     taught = _taught(layout, cell, seed)
+    seconds = _taught_seconds(layout, cell, seed, taught)
     key = digest_of(job.params.model_dump(mode="json"), job.train.sha256, _digests(taught))
     work = layout.work(*cell.path.parts, f"seed-{seed}-{key}")
     if (work / "record.json").exists():
@@ -98,11 +99,13 @@ def condense_seed(layout: Layout, job: Order, seed: int, tracker: Tracker) -> Pa
     }
     with tracker.run(f"{cell} seed {seed}", {**asdict(cell), "seed": seed, **job.params.model_dump()}, tags) as run:
         run.dataset(job.train.images, job.train.labels, name=cell.dataset, digest=job.train_md5)
-        _make(layout, job, seed, taught, work, run)
+        _make(layout, job, seed, taught, seconds, work, run)
     return work
 
 
-def _make(layout: Layout, job: Order, seed: int, taught: Mapping[str, Path], work: Path, run: Run) -> None:
+def _make(
+    layout: Layout, job: Order, seed: int, taught: Mapping[str, Path], teacher_seconds: float, work: Path, run: Run
+) -> None:
     log = RunLog(
         f"{job.cell} seed {seed}",
         checkpoint=work / "checkpoint.npz",
@@ -129,10 +132,11 @@ def _make(layout: Layout, job: Order, seed: int, taught: Mapping[str, Path], wor
             run.artifact(path)
     run.tags({"condensed_sha256": digest})
     run.metrics(0, {f"condense_{name}": value for name, value in cost.model_dump().items()})
-    record = CondensedSeed(
-        seed=seed, sha256=digest, cost=cost, teacher_seconds=_taught_seconds(layout, job.cell, seed, taught)
-    )
+    record = CondensedSeed(seed=seed, sha256=digest, cost=cost, teacher_seconds=teacher_seconds)
     write_json(work / "record.json", record.model_dump(mode="json"))
+    for checkpoint in work.glob("checkpoint*"):
+        checkpoint.unlink()
+    supersede(work)
 
 
 TAUGHT = {"teacher": "features.npz", "trajectories": "facts.json"}
@@ -156,11 +160,15 @@ def _digests(taught: Mapping[str, Path]) -> list[str]:
 
 
 def _taught_seconds(layout: Layout, cell: Cell, seed: int, taught: Mapping[str, Path]) -> float:
-    """What the teaching took of which the method makes use."""
+    """What the teaching took of which the method makes use; InputError where no record says so."""
     if not taught:
         return 0.0
-    told = TaughtSeeds.model_validate(read_json(layout.teacher_metrics(cell.dataset)))
+    path = layout.teacher_metrics(cell.dataset)
+    told = TaughtSeeds.model_validate(read_json(path))
     seconds = {"teacher": told.seconds, "trajectories": told.trajectory_seconds}
+    for name in taught:
+        if str(seed) not in seconds[name]:
+            raise InputError(f"{path} does not say what the {name} of seed {seed} took; run `condense teach` again")
     return sum(seconds[name][str(seed)] for name in taught)
 
 

@@ -1,7 +1,6 @@
 """evaluate: the judge trains fresh networks on a cell's sets, or on the whole training set, and opens the test set."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,15 @@ from condensation.core.images import ImageSet
 from condensation.core.judges import under
 from condensation.core.params import at, check, section
 from condensation.core.randomness import derive
-from condensation.core.results import Cost, JudgedCell, Judgement, folder_name
+from condensation.core.results import Cost, JudgedCell, Judgement, Record, folder_name
 from condensation.core.runlog import RunLog
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.process import Meter, digest_of, hardware, versions
+from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, supersede, versions
+from condensation.stages.sets import read_set
 from condensation.tracking import commit
 
+VERDICT = "verdict.json"
+"""Where a set that is judged lies in its work folder, until its images or parameters change."""
 LEARNED = "learned"
 """As a learning rate of a condition: the step size that each set learned."""
 
@@ -46,6 +48,13 @@ class Way:
 
 
 OWN = Way()
+
+
+class Verdict(Record):
+    """The networks that one set trained, and what judging it took."""
+
+    judgements: list[Judgement]
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -114,13 +123,23 @@ class Bench:
         *,
         soft_labels: np.ndarray | None = None,
         pictures_per_image: int = 1,
-    ) -> tuple[list[Judgement], Cost]:
-        """Train ``protocol.networks`` fresh networks on one set; goes on where an interrupted run was."""
-        arrays = [images, labels] if soft_labels is None else [images, labels, soft_labels]
+    ) -> Verdict:
+        """Train ``protocol.networks`` fresh networks on one set; goes on where an interrupted run was.
+
+        What the same code judged of the same arrays is not judged again.
+        """
+        arrays = [images, labels, self.mean, self.std, *([] if soft_labels is None else [soft_labels])]
         content = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
         key = digest_of(self.protocol.model_dump(mode="json"), self.seed, self.test.sha256, content, pictures_per_image)
         work = self.layout.work("evaluate", self.test.dataset, what, f"seed-{set_seed}-{key}")
-        log = RunLog(f"judge {self.test.dataset} {what} seed {set_seed}", checkpoint=work / "checkpoint.npz", show=True)
+        if (work / VERDICT).exists():
+            return Verdict.model_validate(read_json(work / VERDICT))
+        log = RunLog(
+            f"judge {self.test.dataset} {what} seed {set_seed}",
+            checkpoint=work / "checkpoint.npz",
+            checkpoint_seconds=checkpoint_seconds(),
+            show=True,
+        )
         with Meter() as meter:
             judged = registry.judge_module(self.name).judge(
                 images,
@@ -135,18 +154,22 @@ class Bench:
                 log=log,
                 pictures_per_image=pictures_per_image,
             )
-        return judged, meter.cost(log.spent_before)
+        verdict = Verdict(judgements=judged, cost=meter.cost(log.spent_before))
+        write_json(work / VERDICT, verdict.model_dump(mode="json"))
+        (work / "checkpoint.npz").unlink(missing_ok=True)
+        supersede(work)
+        return verdict
 
-    def record(self, judged: Sequence[tuple[list[Judgement], Cost]], label_kind: str, **names: Any) -> JudgedCell:
+    def record(self, judged: Sequence[Verdict], label_kind: str, **names: Any) -> JudgedCell:
         """The cell's record; its cost is the sum over sets, with the highest peak."""
-        costs = [cost for _, cost in judged]
+        costs = [verdict.cost for verdict in judged]
         return JudgedCell(
             dataset=self.test.dataset,
             label_kind=label_kind,
             protocol=under(self.name, self.condition),
             network=self.protocol.network.name,
             precision=self.protocol.precision_here,
-            judgements=[judgement for part, _ in judged for judgement in part],
+            judgements=[judgement for verdict in judged for judgement in verdict.judgements],
             cost=Cost(
                 seconds=round(sum(cost.seconds for cost in costs), 3),
                 cpu_seconds=round(sum(cost.cpu_seconds for cost in costs), 3),
@@ -179,8 +202,14 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
     """Judge each set of a cell and write the record; InputError before any work where a set does not suit ``way``."""
     way = distinct(tree, way)
     bench = Bench.of(layout, tree, cell.dataset, way=way)
+    usual = replace(way, network="")
+    path = layout.metrics("evaluate", cell, str(usual))
+    if way.network and path.exists():
+        own = Bench.of(layout, tree, cell.dataset, way=usual).protocol.network.name
+        if way.network == own:
+            raise InputError(f"{path} is by {own}, the protocol's own network; --judge-network is for another")
     work = folder_name(f"{folder_name(cell.method, cell.variant)}-{cell.images_per_class}", str(way))
-    sets = {seed: CondensedDataset.load(layout.condensed_set(cell, seed)) for seed in seeds}
+    sets = {seed: read_set(layout, cell.dataset, layout.condensed_set(cell, seed)) for seed in seeds}
     kind = "hard" if way.hard_labels else sets[seeds[0]].provenance.label_kind
     if way.hard_labels and all(made.soft_labels is None for made in sets.values()):
         raise InputError(f"{cell} has hard labels, by which it is judged anyway; --hard-labels is for soft ones")
@@ -199,7 +228,6 @@ def evaluate(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
     names = {"method": cell.method, "images_per_class": cell.images_per_class, "variant": cell.variant}
     record = bench.record(judged, kind, **names)
     write_json(layout.metrics("evaluate", cell, str(way)), record.model_dump(mode="json"))
-    shutil.rmtree(layout.work("evaluate", cell.dataset, work), ignore_errors=True)
     return record
 
 
@@ -214,5 +242,4 @@ def evaluate_whole(layout: Layout, tree: Mapping[str, Any], dataset: str, way: W
     judged = [bench.judge(name, train.pixels(), train.labels, 0)]
     record = bench.record(judged, "hard", method="whole", images_per_class=None)
     write_json(layout.whole_metrics(dataset).with_name(f"{name}.json"), record.model_dump(mode="json"))
-    shutil.rmtree(layout.work("evaluate", dataset, name), ignore_errors=True)
     return record

@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -59,6 +60,14 @@ def checkpoint_seconds() -> float:
         return float(text)
     except ValueError:
         raise InputError(f"CONDENSATION_CHECKPOINT_SECONDS is {text!r}; allowed: a number of seconds") from None
+
+
+def supersede(work: Path) -> None:
+    """Remove what other parameters or other code left of the same work: its folders with another key in their name."""
+    name, _ = work.name.rsplit("-", 1)
+    for other in work.parent.glob(f"{name}-*"):
+        if other != work:
+            shutil.rmtree(other)
 
 
 def stop_on_sigterm() -> None:

@@ -16,6 +16,7 @@ from condensation.core.runlog import RunLog
 from condensation.core.tuned import Agreement, Checked, ProxySearch, TriedTrial
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import digest_of
+from condensation.stages.sets import read_set
 from condensation.stages.trial import Examination, check_protocols, protocol_of, score_set, score_whole
 from condensation.stages.tune import (
     STATE,
@@ -56,6 +57,7 @@ def tune_proxy(
         storage = open_storage(order.storage, layout.journal, killed.by_silence)
         with storage.turn():
             prepare(layout, tree, Cell(cell.dataset, "random", cell.images_per_class), cell.dataset)
+        read_set(layout, cell.dataset, file)
         task = _Task(layout, tree, file, cell.dataset, plan, workers, tracker)
         task.check()
         study = open_study(

@@ -1,7 +1,7 @@
 """teach: train the networks that methods ask for: a teacher for each seed and its features, expert trajectories."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,23 @@ def teach(
     experts = method if method and registry.entry(method).trajectories else ""
     taught = {str(seed): _teacher(layout, tree, train, validation, seed) for seed in seeds}
     recorded = {str(seed): _trajectories(layout, tree, train, experts, seed) for seed in seeds} if experts else {}
-    told = TaughtSeeds(
-        dataset=dataset,
-        seconds={seed: record["seconds"] for seed, record in taught.items()},
-        trajectory_seconds=recorded,
-        validation_accuracy={seed: record["validation_accuracy"] for seed, record in taught.items()},
-        hardware=hardware(),
-    )
-    write_json(layout.teacher_metrics(dataset), told.model_dump(mode="json"))
+    now = {
+        "seconds": {seed: record["seconds"] for seed, record in taught.items()},
+        "trajectory_seconds": recorded,
+        "validation_accuracy": {seed: record["validation_accuracy"] for seed, record in taught.items()},
+    }
+    told = {name: _of_others(layout, dataset, name, taught) | values for name, values in now.items()}
+    record = TaughtSeeds.model_validate({"dataset": dataset, "hardware": hardware(), **told})
+    write_json(layout.teacher_metrics(dataset), record.model_dump(mode="json"))
     shutil.rmtree(layout.work("teach", dataset))
     return layout.teacher(dataset)
+
+
+def _of_others(layout: Layout, dataset: str, name: str, taught: Collection[str]) -> dict[str, float]:
+    """A field of the record that is there: what it says of other seeds, as far as their networks are there, too."""
+    path = layout.teacher_metrics(dataset)
+    values: dict[str, float] = read_json(path)[name] if path.exists() else {}
+    return {s: v for s, v in values.items() if s not in taught and layout.teacher(dataset, int(s)).exists()}
 
 
 def _teacher(

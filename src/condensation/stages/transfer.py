@@ -11,7 +11,7 @@ import numpy as np
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
-from condensation.core.files import read_json, write_json
+from condensation.core.files import file_digest, read_json, write_json
 from condensation.core.images import ImageSet
 from condensation.core.params import at, check, section
 from condensation.core.randomness import derive
@@ -19,6 +19,7 @@ from condensation.core.results import Cost, Record, Spread
 from condensation.core.runlog import RunLog
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import Meter, checkpoint_seconds, digest_of, hardware, versions
+from condensation.stages.sets import read_set
 from condensation.tracking import commit
 
 if TYPE_CHECKING:
@@ -61,15 +62,15 @@ def transfer(layout: Layout, tree: Mapping[str, Any], cell: Cell, seeds: Sequenc
 
     if other == cell.dataset:
         raise InputError(f"{other} is the data set that the sets are of; name another one with --to")
-    sets = {seed: CondensedDataset.load(layout.condensed_set(cell, seed)) for seed in seeds}
+    sets = {seed: read_set(layout, cell.dataset, layout.condensed_set(cell, seed)) for seed in seeds}
     train, test = (ImageSet.load(layout.prepared(other) / f"{name}.npz", other) for name in ("train", "test"))
     params = section(tree, "transfer", TransferParams)
     name = check(at(tree, "judge.protocol"), str, "judge.protocol")
     protocol = section(tree, f"judge.{name}", Protocol)
     bench = Transfer(train, test, sets[seeds[0]].images.shape[1:], params, protocol)
     facts = read_json(layout.prepared(cell.dataset) / "facts.json")
-    words = [params.model_dump(mode="json"), protocol.model_dump(mode="json"), train.sha256]
-    key = digest_of(*words, [made.provenance.model_dump(mode="json") for made in sets.values()])
+    words = [params.model_dump(mode="json"), protocol.model_dump(mode="json"), train.sha256, test.sha256]
+    key = digest_of(*words, [file_digest(layout.condensed_set(cell, seed)) for seed in seeds])
     work = layout.work("transfer", *cell.path.parts, f"{other}-{key}")
     log = RunLog(
         f"transfer {cell} to {other}",
