@@ -24,7 +24,8 @@ venv: .venv/.installed ## make the virtual environment from requirements.lock
 mlflow.db: | .venv/.installed
 	$(BIN)/condense init
 
-init: mlflow.db ## create the tracking database, before anything runs in parallel
+init: .venv/.installed ## create the tracking database; mark runs whose process is gone as killed
+	$(BIN)/condense init
 
 repro: .venv/.installed mlflow.db ## everything: data, methods, judge, report (what is up to date is not run again)
 	$(BIN)/dvc repro

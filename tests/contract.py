@@ -220,13 +220,13 @@ class MortalLog(RunLog):
 
 
 def check_resume(method: str, folder: Path) -> int:
-    """Die at the first and at the third checkpoint, go on, and come to the same bytes; how often it died."""
+    """Die at checkpoints 1, 3, 7 and 15 of all, go on, and come to the same bytes; how often it died."""
     train = toy()
     whole_log = RunLog()
     whole = make(method, train, 5, folder, log=whole_log)
     deaths = 0
     path = folder / "checkpoint.npz"
-    for dies_at in (1, 2, None):
+    for dies_at in (1, 2, 4, 8, None):
         log = MortalLog(path, dies_at)
         try:
             resumed = make(method, train, 5, folder, log=log)

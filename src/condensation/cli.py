@@ -83,6 +83,7 @@ def fetch(ctx: typer.Context, dataset: Source, params: ParamsFile = DEFAULT, roo
     from condensation.data.sources import data_root, dataset_name
     from condensation.stages.fetch import fetch
 
+    parameters(ctx, params)
     fetch(dataset, data_root=data_root(), raw=Layout(root).raw(dataset_name(dataset)))
 
 
@@ -242,6 +243,8 @@ def run(
     from condensation.data.sources import dataset_name
     from condensation.stages.run import run
 
+    if (root / "params.yaml").resolve() == params.resolve():
+        raise InputError(f"--root {root} holds the parameters' file, which a run writes; allowed: another folder")
     cell = Cell(dataset_name(dataset), method, images_per_class)
     tree = parameters(ctx, params, method, preset, cell.dataset)
     run(Layout(root), tree, cell, source=dataset, judged=judge)
@@ -353,7 +356,7 @@ def show(file: Annotated[Path, typer.Argument(help="a condensed set")]) -> None:
 def export(
     file: Annotated[Path, typer.Argument(help="a condensed set")],
     to: Annotated[str, typer.Option(help="folder or npz")] = "folder",
-    out: Annotated[Path | None, typer.Option(help="where to; beside the file by default")] = None,
+    out: Annotated[Path | None, typer.Option(help="where to; by default a new place here, named after the set")] = None,
 ) -> None:
     """Write what ImageFolder, Keras or numpy read without a line of our code."""
     from condensation import load
@@ -361,10 +364,12 @@ def export(
     if to not in ("folder", "npz"):
         raise one_of("export form", to, ["folder", "npz"])
     condensed = load(file)
+    told = condensed.provenance
+    name = f"{told.dataset}-{told.method}-{told.images_per_class}-seed-{told.seed}"
     if to == "folder":
-        print(condensed.export_folder(out or file.with_suffix("")))
+        print(condensed.export_folder(out or Path(name)))
     else:
-        print(condensed.export_npz(out or file.with_suffix(".plain.npz")))
+        print(condensed.export_npz(out or Path(f"{name}.npz")))
 
 
 @app.command()

@@ -19,7 +19,8 @@ from condensation.core.files import turn
 
 EXPERIMENT = "condensation"
 PARENT = "mlflow.parentRunId"
-SOURCES = ("src", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")  # an edit here makes a run dirty
+SOURCES = ("src", "params.yaml", "dvc.yaml", "benchmark/params.yaml", "pyproject.toml", "requirements.lock")
+"""An edit of any of these makes a run dirty."""
 
 
 class Run(Protocol):

@@ -107,6 +107,56 @@ def test_what_is_shared_is_not_counted_again_by_a_run_that_goes_on(tmp_path: Pat
     assert again.history == [{"step": 2, "loss": 0.25}]
 
 
+def test_a_run_that_goes_on_counts_once_what_was_kept_after_its_checkpoint(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def run(*, dies: bool) -> RunLog:
+        """A piece of two epochs with a checkpoint after each, then one with none, and the end, where it may die."""
+        log = RunLog(checkpoint=tmp_path / "checkpoint.npz", on_metrics=lambda step, values: told.append(step))
+        state = log.resume() or {"epoch": np.array(0)}
+
+        def train() -> dict[str, np.ndarray]:
+            for epoch in range(int(state["epoch"]), 2):
+                time.sleep(0.1)
+                log.metrics(epoch, loss=1.0)
+                if dies and epoch == 0:
+                    log.checkpoint(lambda: {"epoch": np.array(1)}, now=True)
+            return {"x": np.ones(1)}
+
+        def grow() -> dict[str, np.ndarray]:
+            time.sleep(0.1)
+            log.metrics(9, loss=9.0)
+            return {"y": np.ones(1)}
+
+        log.keep("cnn", train)
+        log.keep("pool", grow)
+        if not dies:
+            log.metrics(10, loss=0.5)
+        return log
+
+    run(dies=True)
+    told.clear()
+    whole = run(dies=False)
+    assert [row["step"] for row in whole.history] == told == [0, 1, 9, 10]
+    assert 0.3 <= whole.spent_before[0] < 0.45
+
+
+def test_another_runs_piece_adds_to_the_history_and_takes_nothing_away(tmp_path: Path) -> None:
+    def run(name: str, loss: float) -> RunLog:
+        log = RunLog(checkpoint=tmp_path / name / "checkpoint.npz", shared=tmp_path / "shared")
+
+        def train() -> dict[str, np.ndarray]:
+            log.metrics(1, loss=loss)
+            return {"x": np.ones(1)}
+
+        log.keep("cnn", train, of=loss)
+        log.keep("features", lambda: {"x": np.ones(1)}, of="all alike")
+        return log
+
+    run("narrow", 0.5)
+    assert run("wide", 0.25).history == [{"step": 1, "loss": 0.25}]
+
+
 def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog("digits random", show=True)
     log.progress(1, 10)

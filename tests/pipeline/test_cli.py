@@ -76,6 +76,10 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
         ((*CELL, "--seeds"), "--seeds needs a value"),
         ((*CELL, "stray"), "'stray' belongs to no option"),
         (("fetch", "--dataset", "no_such_set"), "no_such_set"),
+        (("fetch", "--dataset", "digits", "--rooot", "runs"), "unknown parameter 'rooot'"),
+        (("run", *CELL[1:], "--root", "."), "--root . holds the parameters' file"),
+        (("run", *CELL[1:], "--judge.standard.epochs", "many"), "judge.standard.epochs is 'many'"),
+        (("study", "reward", "--judge.standard.epochs", "many"), "judge.standard.epochs is 'many'"),
         (("show", "params.yaml"), "params.yaml is not"),
         (("export", "nothing.npz"), "nothing.npz does not exist"),
         (("evaluate", "--dataset", "digits", "--method", "random"), "--images-per-class is missing"),
@@ -135,6 +139,9 @@ def test_condense_show_and_export(prepared: Path, tmp_path: Path) -> None:
     exported = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--out", str(tmp_path / "images"))
     assert exported.returncode == 0, exported.stderr
     assert len(list((tmp_path / "images").glob("*/*.png"))) == 20
+    named = condense(tmp_path, "export", str(folder / "seed-3.npz"))
+    assert named.returncode == 0, named.stderr
+    assert len(list((tmp_path / "digits-random-2-seed-3").glob("*/*.png"))) == 20
     again = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--out", str(tmp_path / "images"))
     assert again.returncode == 2
     plain = condense(tmp_path, "export", str(folder / "seed-3.npz"), "--to", "npz", "--out", str(tmp_path / "x.npz"))

@@ -32,14 +32,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """The method in a process of its own, which saves at every chance."""
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """The method, or a command, in a process of its own, which saves at every chance."""
     settings = {
         "CONDENSATION_CHECKPOINT_SECONDS": "0",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "DO_NOT_TRACK": "true",
     }
-    command = [sys.executable, "-m", "condensation", *CELL, *BUDGET]
+    command = [sys.executable, "-m", "condensation", *(words or CELL), *BUDGET]
     return subprocess.Popen(command, cwd=folder, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True)
 
 
@@ -51,11 +51,11 @@ def finish(folder: Path) -> bytes:
     return (folder / MADE / "seed-0.npz").read_bytes()
 
 
-def stop_in_the_middle(folder: Path, number: signal.Signals) -> int:
+def stop_in_the_middle(folder: Path, number: signal.Signals, *words: str) -> int:
     """Send a signal once this process has written a checkpoint; the exit status."""
     begin = time.time()
-    process = start(folder)
-    while not any(path.stat().st_mtime > begin for path in (folder / ".condense").rglob("checkpoint.npz")):
+    process = start(folder, *words)
+    while not any(path.stat().st_mtime > begin for path in folder.rglob(".condense/**/checkpoint.npz")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.send_signal(number)
@@ -85,3 +85,14 @@ def test_stopped_and_resumed_gives_the_same_bytes(template: Path, tmp_path: Path
     assert finish(folder) == whole
     assert statuses(folder)[-1] == "FINISHED"
     assert not list((folder / ".condense").rglob("checkpoint.npz")), "what is finished leaves no checkpoint behind"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_tells_its_step(template: Path, tmp_path: Path) -> None:
+    """SIGTERM reaches the run alone, as a scheduler sends it."""
+    folder = shutil.copytree(template, tmp_path / "project")
+    shutil.move(folder / "data", folder / "runs/data")
+    write_json(folder / "runs/data/prepared/toy/facts.json", {"params": contract.TREE["prepare"]})
+    (folder / "runs/data/raw/toy").mkdir(parents=True)
+    assert stop_in_the_middle(folder, signal.SIGTERM, "run", *CELL[1:], "--no-judge") == 130
+    assert statuses(folder) == ["KILLED"]

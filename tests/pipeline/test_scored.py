@@ -64,6 +64,14 @@ def test_a_hard_set_recovers_and_improves_by_its_own_labels() -> None:
     assert missing(found) == set(SCORES) - {"hard_label_recovery", "improvement_over_random", "label_robust_score"}
 
 
+def test_a_whole_set_under_another_protocol_recovers_nothing() -> None:
+    elsewhere = judged("whole", {0: [94.0, 96.0]}, None, protocol="paper")
+    found = row(*HARD[:2], elsewhere)
+    assert pd.isna(found["hard_label_recovery"])
+    assert pd.isna(found["label_robust_score"])
+    assert found["share_of_whole"] == pytest.approx(0.80 / 0.95)
+
+
 def test_a_soft_set_improves_over_random_with_a_teachers_labels_and_recovers_by_its_hard_ones() -> None:
     soft = (
         judged("random_soft", {0: [75.0], 1: [77.0]}, label_kind="soft"),

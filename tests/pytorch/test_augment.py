@@ -148,6 +148,16 @@ def test_light_affine_moves_each_image_by_its_own_bounded_amount():
     assert len(set(places.tolist())) > 30
 
 
+def test_light_affine_turns_a_long_image_without_shearing_it(monkeypatch):
+    monkeypatch.setattr(augment, "STRETCH", 0.0)
+    monkeypatch.setattr(augment, "SHIFT", 0.0)
+    images = torch.zeros(100, 1, 41, 121)
+    images[:, :, 5:36, 60] = images[:, :, 20, 45:76] = 1  # a cross, its arms 15 long
+    turned = light_affine(images, source(0))[:, 0]
+    lengths = [mask.nonzero().float().sub(torch.tensor([20.0, 60.0])).norm(dim=1).max() for mask in turned > 0.3]
+    assert max(lengths) < 16.5
+
+
 def test_light_affine_keeps_a_flat_image_flat():
     images = torch.full((4, 1, 9, 9), 0.7)
     torch.testing.assert_close(light_affine(images, source(0)), images)

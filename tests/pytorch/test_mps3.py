@@ -138,13 +138,20 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(teacher: Path, tmp_path: Path, 
     assert made(teacher, RunLog(checkpoint=tmp_path / "checkpoint.npz")).to_bytes() == whole.to_bytes()
 
 
+def test_a_class_of_fewer_images_than_pictures_gives_some_twice(teacher: Path) -> None:
+    params = contract.params_of("mps3", refine=None, pictures=[4], sure=[1.0])
+    found = mps3.condense(TOY, images_per_class=10, params=params, seed=0, log=RunLog(), teacher=teacher)
+    assert TOY.counts().min() < 4 * 10
+    assert found.images.shape == (30, 8, 8, 1)
+
+
 def test_a_class_with_too_few_images_or_pictures_that_do_not_fit_are_refused(teacher: Path) -> None:
     with pytest.raises(InputError, match="25 pictures do not fit an image of 8x8"):
         desk(teacher, pictures=[25])
     with pytest.raises(InputError, match="images per class 24 is not possible"):
         desk(teacher, images_per_class=24)
     other = replace(TOY, images=TOY.images[:-1], labels=TOY.labels[:-1])
-    with pytest.raises(InputError, match="94 images of 3 classes"):
+    with pytest.raises(InputError, match="not trained on these 94 images"):
         Desk(other, 1, contract.params_of("mps3"), 0, teacher)
 
 

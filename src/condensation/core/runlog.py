@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from condensation.core.files import canonical_json, read_npz, write_npz
 
 State = Mapping[str, np.ndarray]
+LOG = "_log"
+"""The name, among arrays on disk, of what the log itself has to remember."""
 
 
 class RunLog:
@@ -38,7 +40,10 @@ class RunLog:
         self._saved = self._printed = time.monotonic()
         self._first: tuple[int, int, float] | None = None
         self._start = (time.perf_counter(), time.process_time())
-        self._resumed = False
+        self._begun: dict[str, tuple[int, float, float]] = {}
+        """By what is kept: rows of the history, wall and CPU seconds that there were before it was begun."""
+        self._kept: set[str] = set()
+        """What is kept and counted in the history and in the time spent."""
         self.spent_before = (0.0, 0.0)
         """Wall and CPU seconds to add to this run's own: of the runs that it goes on from, or whose work it shares."""
 
@@ -85,22 +90,27 @@ class RunLog:
         """The arrays of ``make()``, made once: a resumed run reads them from a file beside the checkpoint.
 
         For what is long to make, large and then stays as it is, so that no checkpoint carries it. of: JSON-like values
-        that alone decide what is made and whatever the run did before: runs with the same folder ``shared`` then make
-        it once, and each has the metrics and counts the time of the run that did.
+        that alone decide what is made: runs with the same folder ``shared`` then make it once, and each has the
+        metrics and counts the time of its making, as a run does that was stopped after it.
         """
         if self._path is None:
             return dict(make())
         path = self._path.with_name(f"{self._path.stem}-{name}.npz")
         if self._shared is not None and of is not None:
             path = self._shared / f"{name}-{hashlib.sha256(canonical_json(of).encode()).hexdigest()[:16]}.npz"
-        found = path.exists()
-        if not found:
-            write_npz(path, {**make(), **self._so_far()})
-        state, own = read_npz(path), self._own_time()
-        shares = found and not self._resumed
-        self._take(state, go_on=shares)
-        if shares:  # by now this run has spent what that one had
-            self.spent_before = (self.spent_before[0] - own[0], self.spent_before[1] - own[1])
+        if not path.exists():
+            rows, *before = self._begun.setdefault(path.name, (len(self.history), *self._spent()))
+            arrays = dict(make())
+            spent = [now - then for now, then in zip(self._spent(), before, strict=True)]
+            write_npz(path, {**arrays, LOG: np.array(json.dumps({"history": self.history[rows:], "spent": spent}))})
+            self._kept.add(path.name)
+        state = read_npz(path)
+        told = json.loads(str(state.pop(LOG)[()]))
+        if path.name not in self._kept:
+            rows, *before = self._begun.get(path.name, (len(self.history), *self.spent_before))
+            spent = [then + its for then, its in zip(before, told["spent"], strict=True)]
+            self._take(self.history[:rows] + told["history"], spent)
+            self._kept.add(path.name)
         return state
 
     def resume(self) -> dict[str, np.ndarray] | None:
@@ -108,23 +118,24 @@ class RunLog:
         if self._path is None or not self._path.exists():
             return None
         state = read_npz(self._path)
-        self._take(state, go_on=True)
-        self._resumed = True
+        told = json.loads(str(state.pop(LOG)[()]))
+        self._take(told["history"], told["spent"])
+        self._begun, self._kept = told["begun"], set(told["kept"])
         return state
 
-    def _own_time(self) -> tuple[float, float]:
-        return time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+    def _spent(self) -> tuple[float, float]:
+        """Wall and CPU seconds so far, in all processes."""
+        wall, cpu = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        return self.spent_before[0] + wall, self.spent_before[1] + cpu
 
     def _so_far(self) -> State:
-        whole = [before + now for before, now in zip(self.spent_before, self._own_time(), strict=True)]
-        return {"_history": np.array(json.dumps(self.history)), "_spent": np.array(whole)}
+        told = {"history": self.history, "spent": self._spent(), "begun": self._begun, "kept": sorted(self._kept)}
+        return {LOG: np.array(json.dumps(told))}
 
-    def _take(self, state: dict[str, np.ndarray], *, go_on: bool) -> None:
-        """Take what ``_so_far`` gave out of a state that was read; ``go_on``: and make it this run's own past."""
-        history, (wall, cpu) = json.loads(str(state.pop("_history")[()])), state.pop("_spent").tolist()
-        if not go_on:
-            return
-        new, self.history, self.spent_before = history[len(self.history) :], history, (wall, cpu)
+    def _take(self, history: list[dict[str, float]], spent: Sequence[float]) -> None:
+        """Make this the past of the run; what is new of it is told."""
+        new, self.history = history[len(self.history) :], history
+        self.spent_before = (spent[0], spent[1])
         for row in new:
             if self._on_metrics:
                 self._on_metrics(int(row["step"]), {k: v for k, v in row.items() if k != "step"})

@@ -217,7 +217,8 @@ def light_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     draws = 2 * torch.rand(5, len(images), generator=generator) - 1
     angle, stretch_x, stretch_y = TURN * draws[0], 1 + STRETCH * draws[1], 1 + STRETCH * draws[2]
     shift_x, shift_y = 2 * SHIFT * draws[3], 2 * SHIFT * draws[4]
-    top = torch.stack([stretch_x * angle.cos(), -stretch_x * angle.sin(), shift_x], 1)
-    bottom = torch.stack([stretch_y * angle.sin(), stretch_y * angle.cos(), shift_y], 1)
+    tall = images.shape[2] / images.shape[3]  # both axes run from -1 to 1, whatever the shape
+    top = torch.stack([stretch_x * angle.cos(), -stretch_x * angle.sin() * tall, shift_x], 1)
+    bottom = torch.stack([stretch_y * angle.sin() / tall, stretch_y * angle.cos(), shift_y], 1)
     grid = functional.affine_grid(torch.stack([top, bottom], 1), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -143,6 +143,7 @@ class Pool:
         """For each place of ``start`` the candidates of its class that lie nearer to it than to the other places.
 
         Positions int (k,), those nearest to the mean of the cell first; distances are taken in the CNN's features.
+        Places that hold the same sample have the same cell.
         """
         place = np.empty(len(self), np.int64)
         features = self.views.features.astype(np.float64)
@@ -150,7 +151,7 @@ class Pool:
             own, places = np.flatnonzero(self.labels == label), np.flatnonzero(self.labels[start] == label)
             place[own] = places[squared_distances(features[own], features[start[places]]).argmin(1)]
         place[start] = np.arange(len(start))  # also where several coincide
-        cells = [np.flatnonzero(place == i) for i in range(len(start))]
+        cells = [np.flatnonzero(place == place[sample]) for sample in start]
         return [cell[_from_mean(features[cell]).argsort(kind="stable")] for cell in cells]
 
 

@@ -41,7 +41,7 @@ def comparison(records: Records, stored: Mapping[Key, Sizes] | None = None) -> p
         key = (cell.dataset, cell.method, cell.images_per_class or 0)
         gain = gain_columns(cell, judged.random(cell))
         costs = cost_columns(cell, records.making(cell))
-        scores = score_columns(cell, judged, whole_of(cell, wholes), (stored or {}).get(key))
+        scores = score_columns(cell, judged, _judged_likewise(cell, wholes), (stored or {}).get(key))
         beside = {"share_of_whole": _share(cell, wholes), "state": FINISHED}
         rows.append({**identity, **accuracy_columns(cell), **gain, **costs, **scores, **beside})
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -159,18 +159,22 @@ def cost_columns(cell: JudgedCell, made: CondensedCell | None) -> dict[str, Any]
     }
 
 
-def whole_of(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> JudgedCell | None:
-    """The whole training set judged with the cell's network.
+def _by_protocol(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> dict[str, JudgedCell]:
+    """The whole training set judged with the cell's network, by protocol and condition."""
+    return {w.protocol: w for w in wholes if (w.dataset, w.network) == (cell.dataset, cell.network)}
 
-    Under the same protocol and condition, else under the protocol without a condition, else under the only other.
-    """
-    same = {w.protocol: w for w in wholes if (w.dataset, w.network) == (cell.dataset, cell.network)}
-    only = next(iter(same.values())) if len(same) == 1 else None
-    return same.get(cell.protocol) or same.get(parted(cell.protocol)[0]) or only
+
+def _judged_likewise(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> JudgedCell | None:
+    """The whole training set under the cell's protocol and condition, else under the protocol without a condition."""
+    same = _by_protocol(cell, wholes)
+    return same.get(cell.protocol) or same.get(parted(cell.protocol)[0])
 
 
 def _share(cell: JudgedCell, wholes: Sequence[JudgedCell]) -> float | None:
-    whole = whole_of(cell, wholes)
+    """The share of the whole set's accuracy as judged likewise, else under the only protocol there is."""
+    same = _by_protocol(cell, wholes)
+    only = next(iter(same.values())) if len(same) == 1 else None
+    whole = _judged_likewise(cell, wholes) or only
     if whole is None:
         return None
     mean = float(np.mean(list(whole.set_means().values())))

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +14,42 @@ from ruamel.yaml import YAML
 
 from condensation import registry
 from condensation.core.condensed import CondensedDataset
-from condensation.core.files import read_json, write_text
-from condensation.core.params import at, section, seeds
+from condensation.core.files import read_json, turn, write_text
+from condensation.core.params import at, check, section, seeds
 from condensation.core.taught import FACTS, made_of
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.prepare import PrepareParams
+
+STOPPING_SECONDS = 2
+"""How long a step that is stopped may take to end by itself."""
 
 
 def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, judged: bool) -> None:
     """Fetch, prepare and teach where needed, condense, judge the sets beside random ones, compare.
 
     Everything lies under ``layout.root``, the parameters as they were used in its ``params.yaml``. What is there
-    already and was made by the same parameters is not made again.
+    already and was made by the same parameters is not made again. One run at a time works under a root.
     """
     at(tree, f"methods.{cell.method}")
-    write_text(layout.root / "params.yaml", as_yaml(tree))
-    for words in [*data_steps(layout, tree, cell, source=source), ["condense", *_square(cell)]]:
-        step(layout, *words)
-    for words in judging_steps(layout, tree, cell) if judged else []:
-        step(layout, *words)
+    if judged:
+        check_judge(tree)
+    with alone(layout):
+        write_text(layout.root / "params.yaml", as_yaml(tree))
+        for words in [*data_steps(layout, tree, cell, source=source), ["condense", *_square(cell)]]:
+            step(layout, *words)
+        for words in judging_steps(layout, tree, cell) if judged else []:
+            step(layout, *words)
+
+
+def check_judge(tree: Mapping[str, Any]) -> None:
+    """InputError unless the judge's protocol is one, so that nothing is condensed in vain."""
+    name = check(at(tree, "judge.protocol"), str, "judge.protocol")
+    section(tree, f"judge.{name}", registry.judge_module(name).Protocol)
+
+
+def alone(layout: Layout) -> AbstractContextManager[None]:
+    """A block that no other run under the same root is in: its steps read the same parameters' file."""
+    return turn(layout.root / "run", f"another run works under {layout.root}: waiting for it")
 
 
 def as_yaml(tree: Mapping[str, Any]) -> str:
@@ -115,6 +133,15 @@ def step(layout: Layout, command: str, *words: str, params: Path | None = None) 
     options = ["--root", str(layout.root)]
     if command != "comparison":
         options += ["--params", str(params or layout.root / "params.yaml")]
-    done = subprocess.run([sys.executable, "-m", "condensation", command, *words, *options], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    process = subprocess.Popen([sys.executable, "-m", "condensation", command, *words, *options])
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:  # Ctrl-C has reached the step too, SIGTERM has not; it closes its run before it ends
+        try:
+            process.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+        raise
+    if status:
+        sys.exit(status)

@@ -12,7 +12,7 @@ from condensation.core.params import Section, at, check, override
 from condensation.core.runlog import RunLog
 from condensation.data.sources import dataset_name
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.run import as_yaml, data_steps, step
+from condensation.stages.run import alone, as_yaml, check_judge, data_steps, step
 
 Changes = dict[str, Any]
 """Values by the dotted names of a method's parameters."""
@@ -58,7 +58,14 @@ def study(layout: Layout, tree: Mapping[str, Any], name: str, given: Mapping[str
     changed = {**known[name], **{key: list(values) for key, values in given.items() if values}}
     params: StudyParams = check(changed, StudyParams, f"studies.{name}")
     _check(tree, params)
-    begin(layout, tree)
+    check_judge(tree)
+    with alone(layout):
+        begin(layout, tree)
+        _work(layout, tree, name, params)
+
+
+def _work(layout: Layout, tree: Mapping[str, Any], name: str, params: StudyParams) -> None:
+    """Make, judge and compare what is not there."""
     squares = list(product(params.datasets, params.images_per_class, params.methods))
     log, total, done = RunLog(f"study {name}", show=True), len(squares) * len(_rows(params)), 0
     for source, images_per_class, method in squares:

@@ -65,7 +65,7 @@ def _steps(train: ImageSet, params: Params, seed: int, log: RunLog) -> Callable[
     def exact(iteration: int) -> Step:
         own = derive(seed, "step", iteration)
         network = build(real.spec, image_shape=train.image_shape, classes=train.classes, seed=own)
-        freeze_statistics(network, statistics_batch(train, real.scale, own))
+        freeze_statistics(network, statistics_batch(train, real.scale, derive(own, "statistics")))
         return real.step(network, params.batch_real, own)
 
     return exact

@@ -222,7 +222,7 @@ def _exact(task: Task, log: RunLog) -> Tensor:
         assert state.network is not None
         seed = derive(task.seed, "step", state.iteration, state.outer)
         network = state.network
-        freeze_statistics(network, statistics_batch(task.train, task.scale, seed))
+        freeze_statistics(network, statistics_batch(task.train, task.scale, derive(seed, "statistics")))
         _image_step(task, state, network, partial(task.fresh_target, network, seed), seed)
         if state.outer + 1 < outer_loops:
             _train(task, network, state.images, inner_loops, seed)
