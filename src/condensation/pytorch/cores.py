@@ -6,9 +6,17 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@contextmanager
+def blas_on_one_core() -> Iterator[None]:
+    """NumPy's and SciPy's products and solutions on one core: on several they are rounded otherwise."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @contextmanager

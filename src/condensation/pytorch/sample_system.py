@@ -24,6 +24,7 @@ from condensation.pytorch.agent_search import SearchParams, search
 from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learner, play
 from condensation.pytorch.candidates import Eyes, Pool, random_candidates
 from condensation.pytorch.classifiers import CnnName, check_memory, classifier, training_memory
+from condensation.pytorch.cores import blas_on_one_core
 from condensation.pytorch.networks import Network
 from condensation.pytorch.sample_environment import Chosen, EnvironmentParams, SampleEnvironment
 from condensation.pytorch.teacher import normalisation
@@ -184,6 +185,7 @@ class System:
         return Learner(environment, params.algorithm, found, derive(self.seed, "learner"))
 
 
+@blas_on_one_core()
 def condense_by(
     train: ImageSet,
     *,

@@ -14,6 +14,7 @@ from torch import Tensor
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.pytorch.augment import light_affine
+from condensation.pytorch.cores import one_core_each
 from condensation.pytorch.fused import fused_features
 from condensation.pytorch.networks import NetworkSpec, build
 
@@ -51,8 +52,9 @@ class UntrainedFeatures:
         outputs = self._outputs(some)
         self._mean, self._spread = outputs.mean(0), outputs.std(0) + 1e-3
         outputs = (outputs - self._mean) / self._spread
-        covariance = (outputs.T @ outputs).double() / len(outputs)
-        self._directions = torch.linalg.eigh(covariance)[1].flip(1)[:, : params.dimensions].float()
+        with one_core_each(1):
+            covariance = (outputs.T @ outputs).double() / len(outputs)
+            self._directions = torch.linalg.eigh(covariance)[1].flip(1)[:, : params.dimensions].float()
 
     def of(self, images: Tensor) -> np.ndarray:
         """Features float32 (k, dimensions) of normalised images (k, c, h, w)."""

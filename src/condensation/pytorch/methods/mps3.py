@@ -38,6 +38,7 @@ from condensation.core.taught import Taught, soft_labels
 from condensation.pytorch.agents import AgentParams, Learner, play
 from condensation.pytorch.augment import Strategy
 from condensation.pytorch.candidates import Pool, Views
+from condensation.pytorch.cores import blas_on_one_core
 from condensation.pytorch.exchange import targets
 from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
 from condensation.pytorch.networks import NetworkSpec, build
@@ -210,6 +211,7 @@ def as_read(images: Tensor, pictures: int) -> Tensor:
     return untiled(tiled(full, pictures), pictures)[: len(images)]
 
 
+@blas_on_one_core()
 def condense(
     train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog, teacher: Path
 ) -> CondensedDataset:
