@@ -17,7 +17,9 @@ Reward: ``info["rewards"]`` float32 (slots,), and their mean as gymnasium's scal
         chosen sample its label: in 0.25..1.
     validation_gain: the gain on held-out images of a last layer trained on the set with this one swap made (closed
         form, see ridge.py): 0 for keep. The gain is that in accuracy (-1..1) plus that in mean squared error.
-An episode is ``rounds`` rounds; it starts from the set passed to ``reset``, one sample of each cell.
+An episode is ``rounds`` rounds; it starts from the set passed to ``reset``, one sample of each cell. The agent walks
+over the set as the authors' does over samples: the next observation is of other places, drawn anew, so what its
+discount weighs is how good a choice the set as it then is still offers, not what becomes of the same place.
 """
 
 from typing import Any, Literal

@@ -10,7 +10,8 @@ pictures, paid for what a last layer on untrained features gains on held-out ima
 some steps towards the mean features of their classes (feature_matching.py). Soft labels are the teacher's, of each
 picture as it is read.
 
-A part of ``train``, stratified, is held out; the project's validation and test data are never seen.
+A part of ``train``, stratified, is held out of the set; the teacher has seen it, so a plan that follows the teacher
+looks a little better there than it is. The project's validation and test data are never seen.
 
 Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure pictures and a teacher's labels: Sun et
 al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.

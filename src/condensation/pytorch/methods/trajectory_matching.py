@@ -7,8 +7,9 @@ and step size against the squared distance between the weights where it lands an
 relative to the way that the expert went. The gradient goes through all steps; memory grows by one copy of the weights
 for each (``unrolled``).
 
-Images are learned as the experts saw them, normalised and perhaps whitened, and come out at pixel scale, not clipped.
-The learned step size is told in the provenance; a judge that uses its own protocol makes nothing of it.
+Experts and students are trained under one transform for each batch, where the authors' code draws its numbers for
+each image. Images are learned as the experts saw them, normalised and perhaps whitened, and come out at pixel scale,
+not clipped. The learned step size is told in the provenance; a judge that uses its own protocol makes nothing of it.
 """
 
 from pathlib import Path
