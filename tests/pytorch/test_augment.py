@@ -9,7 +9,7 @@ from torch import Tensor
 
 from condensation.core.errors import InputError
 from condensation.pytorch import augment
-from condensation.pytorch.augment import OPERATIONS, draw, light_affine
+from condensation.pytorch.augment import OPERATIONS, draw, draw_each, light_affine
 
 ALL = "colour_crop_cutout_flip_scale_rotate"
 
@@ -129,6 +129,20 @@ def test_same_generator_same_draw():
     results = [draw(ALL, image_shape=(8, 8, 3), generator=source(s), mode="all")(images) for s in (1, 1, 2)]
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
+
+
+def test_each_image_has_its_own_parameters_of_one_operation():
+    images = noise(6, 3, 8, 8)
+    for seed in range(20):
+        each = draw_each(ALL, count=6, image_shape=(8, 8, 3), generator=source(seed))
+        operations = {transform.transforms[0] for transform in each.transforms}
+        kinds = {getattr(one, "func", type(one)) for one in operations if one is not augment.flip}
+        assert len(kinds) <= 1, "one operation for all"
+        assert len(operations) > 1, "its parameters for each"
+        seen = each(images)
+        torch.testing.assert_close(seen[3:4], each.transforms[3](images[3:4]))
+        torch.testing.assert_close(each.part(slice(2, 5))(images[2:5]), seen[2:5])
+    assert torch.equal(draw_each("none", count=6, image_shape=(8, 8, 3), generator=source(0))(images), images)
 
 
 def test_unknown_operation_is_named():

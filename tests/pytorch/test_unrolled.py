@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
 
 from condensation.pytorch import unrolled
-from condensation.pytorch.augment import draw
+from condensation.pytorch.augment import draw_each
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.unrolled import Step, landing
 
@@ -29,9 +29,10 @@ def images() -> Tensor:
 
 
 def steps(count: int) -> list[Step]:
-    """Batches of three of the four images, each through a transform of its own."""
+    """Batches of three of the four images, each image through a transform of its own."""
     orders = [torch.randperm(4, generator=torch.Generator().manual_seed(n))[:3] for n in range(count)]
-    views = [draw("crop", image_shape=(8, 8, 1), generator=torch.Generator().manual_seed(n)) for n in range(count)]
+    sources = [torch.Generator().manual_seed(n) for n in range(count)]
+    views = [draw_each("crop", count=3, image_shape=(8, 8, 1), generator=source) for source in sources]
     return [Step(batch, view) for batch, view in zip(orders, views, strict=True)]
 
 

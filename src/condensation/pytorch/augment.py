@@ -2,6 +2,7 @@
 
 ``draw`` is differentiable siamese augmentation (Zhao and Bilen, ICML 2021, section 3.2 and appendix): one transform,
 the same for every image that it is applied to, so that real and synthetic batches of a class can be treated alike.
+``draw_each`` is what the authors' networks are trained with: one operation, its parameters of each image's own.
 ``light_affine`` is the judge's: other parameters for each image.
 
 Every transform is linear or affine in the pixels and made of plain gathers and sums: it can be differentiated any
@@ -54,6 +55,22 @@ class Augmentation:
         return images
 
 
+@dataclass(frozen=True)
+class Each:
+    """A transform for each image of a batch, in its order."""
+
+    transforms: tuple[Augmentation, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float (n, c, h, w) to the same shape; n is the number of transforms."""
+        alone = zip(self.transforms, images.split(1), strict=True)
+        return torch.cat([transform(image) for transform, image in alone])
+
+    def part(self, rows: slice) -> "Each":
+        """Those of some images of the batch."""
+        return Each(self.transforms[rows])
+
+
 def parse(strategy: str) -> tuple[str, ...]:
     """``"flip_crop"`` as names of operations, ``"none"`` as no names; InputError for an unknown one."""
     if strategy == "none":
@@ -87,6 +104,14 @@ def draw(
         names = (names[int(torch.randint(len(names), (), generator=generator))],)
     h, w, _ = image_shape
     return Augmentation(tuple(OPERATIONS[name](h, w, generator) for name in names))
+
+
+def draw_each(strategy: str, *, count: int, image_shape: tuple[int, int, int], generator: torch.Generator) -> Each:
+    """Draw one operation for a batch, and its parameters for each of ``count`` images: how networks are trained."""
+    names = parse(strategy)
+    name = names[int(torch.randint(len(names), (), generator=generator))] if names else "none"
+    drawn = [draw(name, image_shape=image_shape, generator=generator) for _ in range(count)]
+    return Each(tuple(drawn))
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:

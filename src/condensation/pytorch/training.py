@@ -17,7 +17,7 @@ from torch import Tensor
 
 from condensation.core.params import Section
 from condensation.core.randomness import derive
-from condensation.pytorch.augment import draw, light_affine, parse
+from condensation.pytorch.augment import draw_each, light_affine, parse
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused
 from condensation.pytorch.loss import backward
@@ -110,8 +110,8 @@ class Training:
         draws = torch.Generator().manual_seed(derive(self.seed, "augmentation", self.step))
         if self.recipe.augmentation == "affine":
             return light_affine(images, draws)
-        _, c, h, w = images.shape
-        return draw(self.recipe.augmentation, image_shape=(h, w, c), generator=draws)(images)
+        n, c, h, w = images.shape
+        return draw_each(self.recipe.augmentation, count=n, image_shape=(h, w, c), generator=draws)(images)
 
     def _indices(self) -> Tensor:
         """Images of this step: a stream of shuffled passes, cut into batches of one size."""

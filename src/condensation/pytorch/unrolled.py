@@ -6,7 +6,7 @@ copy of the weights more for each further step: 50 steps of a network of 320,000
 costs two passes forward, and backward one of the first and one of the second order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import vector_to_parameters
 
+from condensation.pytorch.augment import Each
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.matching import CHUNK_PIXELS
 from condensation.pytorch.networks import Network
@@ -23,11 +24,17 @@ from condensation.pytorch.networks import Network
 class Step:
     """One step of gradient descent.
 
-    batch: positions of distinct images, int64 (k,). view: from images to what the network sees, each for itself.
+    batch: positions of distinct images, int64 (k,). view: from these to what the network sees, each for itself.
     """
 
     batch: Tensor
-    view: Callable[[Tensor], Tensor]
+    view: Each
+
+    def parts(self, count: int) -> "list[Step]":
+        """Cut into at most so many parts of equal length."""
+        length = -(-len(self.batch) // count)
+        rows = [slice(first, first + length) for first in range(0, len(self.batch), length)]
+        return [Step(self.batch[some], self.view.part(some)) for some in rows]
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,11 @@ def _gradient(network: Network, weights: Tensor, images: Tensor, labels: Tensor,
     """The gradient of a step's loss for the weights, (w,)."""
     parameters = _load(network, weights)
 
-    def of(part: Tensor) -> Tensor:
-        loss = _share(network, step, part, images[part], labels)
+    def of(part: Step) -> Tensor:
+        loss = _share(network, step, part, images[part.batch], labels)
         return _flat(torch.autograd.grad(loss, parameters))
 
-    return torch.stack(side_by_side(of, _parts(step.batch, images))).sum(0)
+    return torch.stack(side_by_side(of, _parts(step, images))).sum(0)
 
 
 def _gradient_along(
@@ -79,25 +86,25 @@ def _gradient_along(
     parameters = _load(network, weights)
     along = _like(back, parameters)
 
-    def of(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x = images[part].detach().requires_grad_()
+    def of(part: Step) -> tuple[Tensor, Tensor, Tensor]:
+        x = images[part.batch].detach().requires_grad_()
         gradient = torch.autograd.grad(_share(network, step, part, x, labels), parameters, create_graph=True)
         product = torch.stack([(g * b).sum() for g, b in zip(gradient, along, strict=True)]).sum()
         *through, seen = torch.autograd.grad(product, [*parameters, x], materialize_grads=True)
         return product.detach(), _flat(through), seen
 
-    values, through, seen = zip(*side_by_side(of, _parts(step.batch, images)), strict=True)
+    values, through, seen = zip(*side_by_side(of, _parts(step, images)), strict=True)
     return float(torch.stack(values).sum()), torch.stack(through).sum(0), torch.cat(seen)
 
 
-def _share(network: Network, step: Step, part: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-    """What a part of the batch adds to the mean loss."""
-    return functional.cross_entropy(network(step.view(x)), labels[part], reduction="sum") / len(step.batch)
+def _share(network: Network, step: Step, part: Step, x: Tensor, labels: Tensor) -> Tensor:
+    """What a part of a step adds to the mean loss."""
+    return functional.cross_entropy(network(part.view(x)), labels[part.batch], reduction="sum") / len(step.batch)
 
 
-def _parts(batch: Tensor, images: Tensor) -> Sequence[Tensor]:
-    """The batch in equal parts that fit a core's cache: they are passed side by side."""
-    return batch.chunk(-(-len(batch) * images[0, 0].numel() // CHUNK_PIXELS))
+def _parts(step: Step, images: Tensor) -> list[Step]:
+    """The step in equal parts that fit a core's cache: they are passed side by side."""
+    return step.parts(-(-len(step.batch) * images[0, 0].numel() // CHUNK_PIXELS))
 
 
 def _load(network: Network, weights: Tensor) -> list[Tensor]:

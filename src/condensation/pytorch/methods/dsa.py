@@ -2,8 +2,8 @@
 
 Zhao, Bilen, "Dataset Condensation with Differentiable Siamese Augmentation", ICML 2021. At each outer step one
 transform is drawn for each class and applied to its real and its synthetic images; the gradient of the match goes
-through it. Inside an iteration the network is trained on augmented synthetic images: one transform for each batch,
-where the authors' code draws its numbers for each image. Everything else, the modes too, is ``gradient_matching``.
+through it. Inside an iteration the network is trained on synthetic images that are augmented one by one. Everything
+else, the modes too, is ``gradient_matching``.
 """
 
 from pydantic import Field

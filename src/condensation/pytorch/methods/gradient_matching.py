@@ -24,7 +24,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import Augmentation, draw
+from condensation.pytorch.augment import Augmentation, Each, draw, draw_each
 from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.loss import backward
@@ -129,6 +129,11 @@ class Task:
         """The one transform that the real and the synthetic images of a class both go through."""
         drawn = torch.Generator().manual_seed(derive(seed, "augmentation", label))
         return draw(self.strategy, image_shape=self.train.image_shape, generator=drawn)
+
+    def view(self, seed: int, number: int, count: int) -> Each:
+        """What the network in training sees of the ``count`` images of a batch."""
+        drawn = torch.Generator().manual_seed(derive(seed, "augmentation", number))
+        return draw_each(self.strategy, count=count, image_shape=self.train.image_shape, generator=drawn)
 
     def fresh_target(self, network: Network, seed: int, label: int) -> Target:
         """What real images drawn for this step ask."""
@@ -312,7 +317,7 @@ def _seen(augmentation: Augmentation, pictures_per_image: int, images: Tensor) -
 
 
 def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int) -> None:
-    """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order, augmented by batch."""
+    """Train the network on the synthetic set: plain SGD, ``epochs`` passes in random order, augmented."""
     network.train()
     params = task.params
     descent = Descent(network.parameters(), optimizer="sgd", momentum=0.0, weight_decay=0.0)
@@ -321,8 +326,8 @@ def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int)
     for epoch in range(epochs):
         order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(seen)))
         for number, batch in enumerate(order.split(params.batch_train)):
-            augmentation = task.augmentation(derive(seed, "train", epoch), number)
-            backward(network, augmentation(seen[batch]), labels[batch])
+            view = task.view(derive(seed, "train", epoch), number, len(batch))
+            backward(network, view(seen[batch]), labels[batch])
             descent.step(params.network_learning_rate)
 
 

@@ -7,9 +7,8 @@ and step size against the squared distance between the weights where it lands an
 relative to the way that the expert went. The gradient goes through all steps; memory grows by one copy of the weights
 for each (``unrolled``).
 
-Experts and students are trained under one transform for each batch, where the authors' code draws its numbers for
-each image. Images are learned as the experts saw them, normalised and perhaps whitened, and come out at pixel scale,
-not clipped. The learned step size is told in the provenance; a judge that uses its own protocol makes nothing of it.
+Images are learned as the experts saw them, normalised and perhaps whitened, and come out at pixel scale, not clipped.
+The learned step size is told in the provenance; a judge that uses its own protocol makes nothing of it.
 """
 
 from pathlib import Path
@@ -25,7 +24,7 @@ from condensation.core.images import ImageSet
 from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
-from condensation.pytorch.augment import Strategy, draw
+from condensation.pytorch.augment import Strategy, draw_each
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.matching import siamese
 from condensation.pytorch.synthetic import Initialisation, initialise, labels_of
@@ -116,13 +115,15 @@ class Matching:
         return self._experts.weights(expert, epoch), self._experts.weights(expert, later)
 
     def _student_step(self, seed: int, number: int) -> Step:
-        """Step ``number`` of a student: its share of shuffled passes through the set, and one transform."""
+        """Step ``number`` of a student: its share of shuffled passes through the set, and what it sees of it."""
         batches = len(self.images) // self._batch
         order = generator(seed, "order", number // batches).permutation(len(self.images))
         first = number % batches * self._batch
         drawn = torch.Generator().manual_seed(derive(seed, "augmentation", number))
-        view = draw(self._strategy, image_shape=self.train.image_shape, generator=drawn)
-        return Step(torch.from_numpy(order[first : first + self._batch]), view)
+        batch = torch.from_numpy(order[first : first + self._batch])
+        return Step(
+            batch, draw_each(self._strategy, count=len(batch), image_shape=self.train.image_shape, generator=drawn)
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds between two iterations: whole."""
