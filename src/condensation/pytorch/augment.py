@@ -24,6 +24,7 @@ from torch.nn import functional
 from condensation.core.errors import one_of
 
 Transform = Callable[[Tensor], Tensor]
+Matrix = tuple[tuple[float, float], tuple[float, float]]
 Mode = Literal["single", "all"]
 
 # The authors' strengths.
@@ -63,6 +64,9 @@ class Each:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Float (n, c, h, w) to the same shape; n is the number of transforms."""
+        matrices = [_matrix(transform) for transform in self.transforms]
+        if None not in matrices:
+            return affine_each(images, torch.tensor(matrices, dtype=torch.float64))
         alone = zip(self.transforms, images.split(1), strict=True)
         return torch.cat([transform(image) for transform, image in alone])
 
@@ -202,24 +206,51 @@ def cutout(images: Tensor, top: int, left: int, high: int, wide: int) -> Tensor:
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
     """Turned counter-clockwise about the centre."""
+    return affine(images, _turning(degrees))
+
+
+def _turning(degrees: float) -> Matrix:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return affine(images, ((cos, sin), (-sin, cos)))
+    return (cos, sin), (-sin, cos)
 
 
-def affine(images: Tensor, matrix: tuple[tuple[float, float], tuple[float, float]]) -> Tensor:
+def _matrix(augmentation: Augmentation) -> Matrix | None:
+    """What ``affine`` does to images, where that is all that is done."""
+    only = augmentation.transforms[0] if len(augmentation.transforms) == 1 else None
+    if not isinstance(only, partial) or only.func not in (affine, rotate):
+        return None
+    matrix: Matrix = only.keywords["matrix"] if only.func is affine else _turning(only.keywords["degrees"])
+    return matrix
+
+
+def affine(images: Tensor, matrix: Matrix) -> Tensor:
     """Output pixel (row, column), measured from the centre, is the input at ``matrix`` times it, bilinearly."""
-    h, w = images.shape[2:]
-    row = torch.arange(h, dtype=torch.float64).view(h, 1) - (h - 1) / 2
-    column = torch.arange(w, dtype=torch.float64).view(1, w) - (w - 1) / 2
-    (a, b), (c, d) = matrix
-    source_row = (a * row + b * column + (h - 1) / 2).flatten()
-    source_column = (c * row + d * column + (w - 1) / 2).flatten()
     flat = images.flatten(2)
     corners = [
         weight.to(images) * flat[:, :, place.to(images.device)]
-        for place, weight in _corners(source_row, source_column, h, w)
+        for place, weight in _sources(torch.tensor(matrix, dtype=torch.float64), *images.shape[2:])
     ]
     return torch.stack(corners).sum(0).view_as(images)
+
+
+def affine_each(images: Tensor, matrices: Tensor) -> Tensor:
+    """``affine`` of each image by its own matrix: float64 (n, 2, 2)."""
+    flat = images.flatten(2)
+    corners = [
+        weight.to(images)[:, None] * flat.gather(2, place[:, None].to(images.device).expand_as(flat))
+        for place, weight in _sources(matrices, *images.shape[2:])
+    ]
+    return torch.stack(corners).sum(0).view_as(images)
+
+
+def _sources(matrices: Tensor, h: int, w: int) -> list[tuple[Tensor, Tensor]]:
+    """From where each pixel comes: the corners of ``_corners``, (..., h * w) for matrices (..., 2, 2)."""
+    row = torch.arange(h, dtype=torch.float64).view(h, 1) - (h - 1) / 2
+    column = torch.arange(w, dtype=torch.float64).view(1, w) - (w - 1) / 2
+    a, b, c, d = (entry[..., None, None] for entry in matrices.flatten(-2).unbind(-1))
+    source_row = (a * row + b * column + (h - 1) / 2).flatten(-2)
+    source_column = (c * row + d * column + (w - 1) / 2).flatten(-2)
+    return _corners(source_row, source_column, h, w)
 
 
 def _corners(row: Tensor, column: Tensor, h: int, w: int) -> list[tuple[Tensor, Tensor]]:
