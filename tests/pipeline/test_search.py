@@ -14,7 +14,7 @@ import pytest
 import search_process
 from search_process import open_in
 
-from condensation.core.errors import InputError
+from condensation.core.errors import InputError, ProcessDiedError
 from condensation.core.runlog import RunLog
 from condensation.tuning import search, storage
 from condensation.tuning.axes import Axis
@@ -65,6 +65,22 @@ def test_a_trial_that_fails_is_counted_and_the_search_goes_on(tmp_path: Path) ->
     study = open_in(JOURNAL, tmp_path, 3)
     assert run(study, objective) == ["complete", "failed", "complete"]
     assert study.errors() == ["ZeroDivisionError: of all things"]
+
+
+def test_a_trial_whose_worker_died_is_tried_again_as_often_as_retries_allow(tmp_path: Path) -> None:
+    tried: list[float] = []
+
+    def objective(attempt: Attempt) -> Tried:
+        tried.append(attempt.values["x"])
+        if len(tried) == 1 or attempt.values["x"] == 0.75:
+            raise ProcessDiedError("out of memory")
+        return Tried([attempt.values["x"]], 1.0, pruned=False)
+
+    study = open_in(JOURNAL, tmp_path, 2, own={"x": 0.25, "kind": "b"})
+    assert run(study, objective) == ["killed", "complete", "complete"]
+    assert tried[:2] == [0.25, 0.25]
+    study = open_in(JOURNAL, tmp_path / "again", 1, own={"x": 0.75, "kind": "b"})
+    assert run(study, objective) == ["killed"] * (1 + study.params.retries)
 
 
 def test_when_nothing_is_complete_the_reason_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The one error that means: the person who called can mend this."""
+"""The errors that say who can mend them: the person who called, or another try."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,10 @@ class InputError(ValueError):
 
     The command line prints the message alone and ends with exit status 2.
     """
+
+
+class ProcessDiedError(RuntimeError):
+    """A process that works for this one is gone, killed perhaps for its memory; the work itself is not at fault."""
 
 
 def one_of(what: str, value: object, allowed: Iterable[str]) -> InputError:

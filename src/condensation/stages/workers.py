@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from condensation.core.errors import InputError
+from condensation.core.errors import InputError, ProcessDiedError
 from condensation.stages.process import keep_freed_memory
 
 ResultT = TypeVar("ResultT")
@@ -31,12 +31,15 @@ class Worker:
         theirs.close()
 
     def call(self, function: Callable[..., ResultT], *arguments: Any) -> ResultT:
-        """What the function returns there; an InputError comes as one, anything else as a RuntimeError."""
+        """What the function returns there; an InputError comes as one, anything else as a RuntimeError.
+
+        ProcessDiedError when the process does not live to answer.
+        """
         try:
             self._pipe.send((function, arguments))
             done, value = self._pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise RuntimeError(f"the process that works for this one died; {self._log} holds its words") from None
+            raise ProcessDiedError(f"the process that works for this one died; {self._log} holds its words") from None
         if done:
             result: ResultT = value
             return result

@@ -22,7 +22,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from condensation.core.errors import InputError
+from condensation.core.errors import InputError, ProcessDiedError
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.core.tuned import State, TriedTrial
@@ -157,6 +157,7 @@ class Study:
         self.study.sampler = self._sampler()
         try:
             self.study.optimize(partial(self._try, objective, turn, log), n_trials=1, catch=(Exception,))
+            self._queue_the_died()
         except KeyboardInterrupt:
             turn.close()
             self._queue_mine()
@@ -173,6 +174,7 @@ class Study:
             tried = objective(Attempt(trial.number, self._origin(trial.number), values, report, trial.set_user_attr))
         except Exception as error:
             trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+            trial.set_user_attr("died", isinstance(error, ProcessDiedError))
             raise
         trial.set_user_attr("scores", tried.scores)
         if tried.pruned:
@@ -192,6 +194,13 @@ class Study:
         else:
             trial.report(score, step)
         return trial.should_prune()
+
+    def _queue_the_died(self) -> None:
+        """Treat trials of which a worker died as those whose own process did."""
+        with self.storage.turn():
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+                if trial.user_attrs.get("died") and trial.number not in self.study.user_attrs.get("killed", []):
+                    self.killed(self.study, trial)
 
     def _queue_mine(self) -> None:
         with self.storage.turn():
