@@ -13,6 +13,7 @@ from scipy import stats
 
 from condensation.core.errors import InputError
 from condensation.core.files import write_json
+from condensation.core.images import ImageSet
 from condensation.core.params import check, override, read_params, section
 from condensation.core.results import Spread
 from condensation.core.tuned import Checked, ProxySearch, Search, TriedTrial
@@ -64,7 +65,7 @@ def project(tmp_path: Path) -> Layout:
     rest, held = train.split(0.3, 0)
     rest.save(tmp_path / "data/prepared/toy/train.npz")
     held.save(tmp_path / "data/prepared/toy/validation.npz")
-    facts = {"params": TREE["prepare"], "mean": [0.3], "std": [0.2]}
+    facts = {"params": TREE["prepare"], "mean": [0.3], "std": [0.2], "splits": {"train": {"sha256": rest.sha256}}}
     write_json(tmp_path / "data/prepared/toy/facts.json", facts)
     (tmp_path / "data/raw/toy").mkdir(parents=True)
     return Layout(tmp_path)
@@ -133,7 +134,7 @@ def test_an_axis_of_a_parameter_by_data_set_changes_the_entry_of_its_own() -> No
 def test_a_search_is_tracked_written_resumed_and_reported(project: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root}/mlflow.db")
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(stage, "commit", lambda _: None)
+    monkeypatch.setattr(stage, "commit", lambda _: "abc")
     found = searched(project, tree(), MlflowTracker(project.root), trials=2)
     own, other = found.trials
     assert own.values == {"image_learning_rate": 1.0} != other.values
@@ -143,10 +144,13 @@ def test_a_search_is_tracked_written_resumed_and_reported(project: Layout, monke
     assert found.score.mean == max(t.score for t in found.trials if t.score is not None)
     told = json.loads((project.root / "reports/tuning/toy-distribution_matching.json").read_text())
     assert told["best"] == found.best
+    assert told["commit"] == "abc"
+    monkeypatch.setattr(stage, "commit", lambda _: "def")
     assert (project.root / "reports/tuning/tuning-toy-distribution_matching-history.png").exists()
     _check_tracked(found)
     again = searched(project, tree(), trials=2)
     assert again.trials == found.trials, "nothing was left to do"
+    assert again.commit == "abc", "the code that tried, not what is checked out now"
     page = report(project.root, [], NullTracker())
     assert "Parameters of methods" in page.read_text()
     assert "tuning-toy-distribution_matching-history.png" in page.with_suffix(".md").read_text()
@@ -284,8 +288,8 @@ def test_a_check_takes_trials_evenly_by_rank() -> None:
 
 @pytest.mark.slow
 def test_a_network_is_searched_on_a_set_and_checked_on_the_whole(project: Layout, tmp_path: Path) -> None:
-    made = contract.make("random", contract.toy(counts=(20, 20, 20)), 0, tmp_path)
-    made.save(tmp_path / "set.npz")
+    train = ImageSet.load(project.prepared("toy") / "train.npz", "toy")
+    contract.make("random", train, 0, tmp_path).save(tmp_path / "set.npz")
     found = tune_proxy(project, tree(), tmp_path / "set.npz", Order(), checked=True, tracker=NullTracker())
     assert [t.state for t in found.trials] == ["complete"] * 4
     assert set(found.best) == {"learning_rate", "network.width"}
@@ -300,12 +304,15 @@ def test_a_network_is_searched_on_a_set_and_checked_on_the_whole(project: Layout
     again = tune_proxy(project, tree(), tmp_path / "set.npz", Order(), checked=True, tracker=NullTracker())
     assert again.agreement is not None
     assert again.agreement.configurations == before, "what was trained on the whole set is not trained again"
-    contract.make("random", contract.toy(counts=(20, 20, 20)), 1, tmp_path).save(tmp_path / "other.npz")
+    contract.make("random", train, 1, tmp_path).save(tmp_path / "other.npz")
     all_four = tree(**{"tuning.proxy.check": "{configurations: 4, networks: 1, resamples: 100}"})
     other = tune_proxy(project, all_four, tmp_path / "other.npz", Order(), checked=True, tracker=NullTracker())
     assert other.agreement is not None
     on_both = {one.trial: one.whole_seconds for one in other.agreement.configurations}
     assert {one.trial: one.whole_seconds for one in before}.items() < on_both.items(), "nor is it for another set"
+    contract.make("random", contract.toy(counts=(20, 20, 20)), 0, tmp_path).save(tmp_path / "both.npz")
+    with pytest.raises(InputError, match=r"both\.npz was made from other training images"):  # and of validation ones
+        tune_proxy(project, tree(), tmp_path / "both.npz", Order(), checked=False, tracker=NullTracker())
     plain = tune_proxy(project, tree(), tmp_path / "set.npz", Order(), checked=False, tracker=NullTracker())
     assert plain.agreement is None
     axes = {"tuning.proxy.axes": "{widht: {low: 4, high: 8}}"}

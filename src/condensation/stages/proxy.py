@@ -74,7 +74,7 @@ def tune_proxy(
         with whole_run(tracker, study, f"tune {name}", task.settings()) as parent:
             study.run(lambda attempt: task.attempt(parent, attempt), RunLog(f"tune {name}", show=True))
             found = task.agreement(study) if checked else None
-    fields = {**outcome(study, plan.seeds, task.own()), **origin(cell), "sha256": file_digest(file)}
+    fields = {**outcome(study, plan.seeds, task.own()), **origin(cell, study), "sha256": file_digest(file)}
     record = ProxySearch(**fields, set_seed=made.seed, agreement=found)
     write_record(layout, name, record)
     return record

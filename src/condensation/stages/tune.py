@@ -70,7 +70,7 @@ def tune(layout: Layout, tree: Mapping[str, Any], cell: Cell, order: Order, *, s
         )
         killed.study = study
         task.search(study)
-    record = Search(**outcome(study, plan.seeds, task.own()), **origin(cell))
+    record = Search(**outcome(study, plan.seeds, task.own()), **origin(cell, study))
     write_record(layout, f"{cell.dataset}-{cell.method}", record)
     return record
 
@@ -109,10 +109,10 @@ def data_digests(layout: Layout, dataset: str) -> dict[str, str]:
     return {name: file_digest(layout.prepared(dataset) / f"{name}.npz") for name in ("train", "validation")}
 
 
-def origin(cell: Cell) -> dict[str, Any]:
-    """The fields of a record that say of what and on what."""
+def origin(cell: Cell, study: Study) -> dict[str, Any]:
+    """The fields of a record that say of what and on what; commit: of the trials, whatever is checked out by now."""
     names = {"dataset": cell.dataset, "method": cell.method, "images_per_class": cell.images_per_class}
-    return {**names, "hardware": hardware(), "commit": commit(Path())}
+    return {**names, "hardware": hardware(), "commit": ", ".join(study.noted("commit")) or None}
 
 
 def write_record(layout: Layout, name: str, record: Search) -> None:
@@ -251,6 +251,7 @@ def tracked(tracker: Tracker, name: str, attempt: Attempt, tags: Mapping[str, st
     """The run of a trial, noted with it so that another process can end it."""
     with tracker.run(name, attempt.values, tags) as run:
         attempt.note("run", run.id)
+        attempt.note("commit", commit(Path()) or "")
         try:
             yield run
         except BaseException as error:

@@ -110,6 +110,11 @@ class Study:
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
         return [trial.user_attrs["error"] for trial in trials if "error" in trial.user_attrs]
 
+    def noted(self, name: str) -> list[str]:
+        """What the trials' objectives noted under a name: each word once, in the trials' order."""
+        notes = [trial.user_attrs.get(name) for trial in self.study.get_trials(deepcopy=False)]
+        return list(dict.fromkeys(filter(None, notes)))
+
     def importance(self) -> dict[str, float]:
         """Share of the scores' variance that each axis explains (fANOVA); empty where there is too little to say.
 
