@@ -15,8 +15,9 @@ from scipy import stats
 from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_json
 from condensation.reporting.cells import Cell, Footnotes
-from condensation.reporting.charts import front
+from condensation.reporting.charts import error_bar, front
 from condensation.reporting.details import absent, gain_cell, results_table
+from condensation.reporting.display import interval, sets_and_networks
 from condensation.reporting.headline import MAIN_METHODS, Results, headlines
 from condensation.reporting.published import claimed, claimed_costs, foreign_results, published
 from condensation.reporting.records import read_records
@@ -153,6 +154,22 @@ def test_front_keeps_what_no_other_beats_in_both() -> None:
     assert front(points) == [(1.0, 50.0), (3.0, 60.0), (10.0, 61.0)]
 
 
+def test_intervals_of_accuracies_are_cut_where_no_accuracy_can_be() -> None:
+    assert interval(89.44, 104.0) == "89.4 to 100"
+    assert interval(-2.0, 9.0) == "0 to 9.0"
+    assert interval(98.0, 100.0) == "98.0 to 100.0"
+    row = {"accuracy_mean": 98.0, "ci_low": -1.0, "ci_high": 101.0}
+    assert error_bar(row) == [[98.0], [2.0]]
+    assert error_bar({**row, "ci_low": None}) is None
+
+
+def test_beside_an_interval_stands_what_it_was_taken_over() -> None:
+    assert sets_and_networks(3, 9) == "3 sets x 3 networks"
+    assert sets_and_networks(1, 5) == "1 set x 5 networks"
+    assert sets_and_networks(3, 3) == "3 sets x 1 network"
+    assert sets_and_networks(3, 8) == "3 sets, 8 networks"
+
+
 # What others say
 
 
@@ -274,8 +291,10 @@ def test_markdown_equals_csv(finished: Path) -> None:
     assert list(told) == ["Random", "Herding", "MPS2U", "Whole training set"]
     for name, method in (("Random", "random"), ("Herding", "herding"), ("Whole training set", "whole")):
         want = row(table, method)
-        accuracy = f"{want['accuracy_mean']:.1f} ({want['ci_low']:.1f} to {want['ci_high']:.1f}; n = {want['n']})"
-        assert told[name][2] == accuracy
+        beside = {"random": "3 sets x 2 networks", "herding": "3 sets x 2 networks", "whole": "1 set x 2 networks"}
+        high = min(want["ci_high"], 100)  # of the whole set's two networks it is 103.7
+        ends = f"{want['ci_low']:.1f} to {f'{high:.1f}' if high < 100 else '100'}"
+        assert told[name][2] == f"{want['accuracy_mean']:.1f} ({ends}; {beside[method]})"
         assert told[name][4] == f"{100 * want['share_of_whole']:.0f} %"
     assert told["Herding"][3] == "+9.0 \\*\\* (+4.0 to +14.0; 3 seeds)"
     assert told["Random"][3] == "baseline"

@@ -29,6 +29,7 @@ def test_the_difference_is_paired_by_seed() -> None:
     assert table.name == "Digits, 10 per class, hard labels, protocol standard, network convnet"
     first, second = table.rows
     assert [cell.text for cell in first] == ["MPS2U", "as it is", "75.3", "baseline", "not recorded"]
+    assert first[2].note.endswith("; 3 sets, 4 networks")
     pairs = [66 - 71, 70 - 75, 77 - 80]
     half = stats.t.ppf(0.975, 2) * stats.sem(pairs)
     mean = sum(pairs) / 3

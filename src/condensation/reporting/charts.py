@@ -29,10 +29,11 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return best
 
 
-def _error(row: Row) -> Any:
+def error_bar(row: Row) -> list[list[float]] | None:
+    """How far the interval of an accuracy in percent reaches below and above it, cut at 0 and 100."""
     if not known(row["ci_low"]):
         return None
-    return [[row["accuracy_mean"] - row["ci_low"]], [row["ci_high"] - row["accuracy_mean"]]]
+    return [[row["accuracy_mean"] - max(row["ci_low"], 0.0)], [min(row["ci_high"], 100.0) - row["accuracy_mean"]]]
 
 
 def _whole_line(axes: Any, whole: Row | None) -> None:
@@ -61,7 +62,7 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         for (x, y), row in zip(points, rows, strict=True):
             name = row["method"]
             style: dict[str, Any] = {"color": colour(name), "marker": marker(name), "linestyle": "none", "capsize": 2.5}
-            axes.errorbar(x, y, yerr=_error(row), label=method_name(name), elinewidth=1.2, **style)
+            axes.errorbar(x, y, yerr=error_bar(row), label=method_name(name), elinewidth=1.2, **style)
         axes.set_xscale("log")
         axes.minorticks_off()
         axes.set_xlabel("Seconds to condense one set (log)")
@@ -89,7 +90,7 @@ def accuracy_by_size(title: str, rows: Sequence[Row], whole: Row | None) -> Char
             for x, row in zip(xs, mine, strict=True):
                 style: dict[str, Any] = {"color": shade, "marker": marker(method), "linestyle": "none", "capsize": 2}
                 first = method_name(method) if row is mine[0] else None
-                axes.errorbar(x, row["accuracy_mean"], yerr=_error(row), elinewidth=1.2, label=first, **style)
+                axes.errorbar(x, row["accuracy_mean"], yerr=error_bar(row), elinewidth=1.2, label=first, **style)
         axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axes.set_xlim(-0.5, len(sizes) - 0.5)
         axes.grid(visible=False, axis="x")

@@ -17,8 +17,9 @@ from condensation.reporting.records import Key, Records
 INTRODUCTION = (
     "Accuracy is that of fresh networks on test data, in percent: each is trained on a condensed set alone. "
     "Intervals are 95 %, Student's t, over sets where there are several (their networks averaged first), "
-    "else over the networks of the one set. Gain over random is the difference from a random selection of the same "
-    "size under the same judge and kind of labels, paired by seed."
+    "else over the networks of the one set, and cut at 0 and 100. "
+    "Gain over random is the difference from a random selection of the same size under the same judge and kind of "
+    "labels, paired by seed."
 )
 MARKS = (
     "* the interval of the gain excludes zero",

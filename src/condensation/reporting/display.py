@@ -85,8 +85,17 @@ def signed(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Both ends of an interval of accuracies in percent."""
-    return f"{low:.1f} to {high:.1f}"
+    """Both ends of an interval of accuracies in percent, cut at 0 and 100: ``89.4 to 100``."""
+    return f"{'0' if low < 0 else percent(low)} to {'100' if high > 100 else percent(high)}"
+
+
+def sets_and_networks(sets: int, networks: int) -> str:
+    """``3 sets x 3 networks`` of 9 networks; ``3 sets, 8 networks`` where sets have unequal numbers of them."""
+    plural = "set" if sets == 1 else "sets"
+    if networks % sets:
+        return f"{sets} {plural}, {networks} networks"
+    each = networks // sets
+    return f"{sets} {plural} x {each} {'network' if each == 1 else 'networks'}"
 
 
 def signed_interval(low: float, high: float) -> str:

@@ -18,6 +18,7 @@ from condensation.reporting.display import (
     listed,
     memory,
     percent,
+    sets_and_networks,
 )
 from condensation.reporting.published import Foreign, claimed, claimed_costs, published
 from condensation.reporting.records import Key
@@ -146,8 +147,8 @@ def _our_accuracy(results: Results, dataset: str, method: str, size: int, label_
 
 
 def accuracy_cell(row: Row) -> Cell:
-    """Mean accuracy, with its 95 % interval and n beneath."""
-    n = f"n = {row['n']}"
+    """Mean accuracy, with its 95 % interval beneath and what was judged."""
+    n = sets_and_networks(int(row["sets"]), int(row["n"]))
     note = f"{interval(row['ci_low'], row['ci_high'])}; {n}" if known(row["ci_low"]) else f"no interval; {n}"
     return Cell(percent(row["accuracy_mean"]), float(row["accuracy_mean"]), note)
 

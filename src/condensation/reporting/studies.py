@@ -12,6 +12,7 @@ from condensation.reporting.display import (
     method_name,
     percent,
     protocol_name,
+    sets_and_networks,
     signed,
     signed_interval,
     size_name,
@@ -86,7 +87,7 @@ def _beside(cell: JudgedCell, own: JudgedCell | None) -> tuple[Cell, Cell]:
 
 def _accuracy(cell: JudgedCell) -> Cell:
     spread = cell.spread()
-    n = f"n = {len(cell.judgements)}"
+    n = sets_and_networks(len(cell.set_means()), len(cell.judgements))
     if spread.ci_low is None or spread.ci_high is None:
         return Cell(percent(spread.mean), spread.mean, f"no interval; {n}")
     return Cell(percent(spread.mean), spread.mean, f"{interval(spread.ci_low, spread.ci_high)}; {n}")
