@@ -16,10 +16,10 @@ from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_json
 from condensation.reporting.cells import Cell, Footnotes
 from condensation.reporting.charts import error_bar, front
-from condensation.reporting.details import absent, gain_cell, results_table
+from condensation.reporting.details import absent, gain_cell, load_table, progress, results_table
 from condensation.reporting.display import interval, sets_and_networks
-from condensation.reporting.headline import MAIN_METHODS, Results, headlines
-from condensation.reporting.published import claimed, claimed_costs, foreign_results, published
+from condensation.reporting.headline import MAIN_METHODS, Results, headlines, published_cell
+from condensation.reporting.published import claimed, claimed_costs, foreign_results, published, withheld
 from condensation.reporting.records import read_records
 from condensation.reporting.table import COLUMNS, check, comparison, headline_judge, holm
 from condensation.stages.report import report, show
@@ -177,6 +177,11 @@ def test_recalled_numbers_are_never_shown() -> None:
     assert len(foreign_results()) > 100
     assert all(found.evidence in ("read", "quoted") for found in foreign_results())
     assert published("mnist", "random", 50) == []  # only recalled
+    assert withheld("mnist", "random", 50)
+    assert withheld("mnist", "whole", None)
+    assert not withheld("cifar10", "gradient_matching", 50)
+    assert published_cell("mnist", "random", 50, Footnotes()).text == "not verified"
+    assert published_cell("digits", "random", 50, Footnotes()).text == "–"
     assert [found.accuracy for found in published("cifar10", "gradient_matching", 50)] == [53.9, 56.8]
     assert published("cifar10", "mps2u", 50) == []  # a claim of its authors is not a publication
 
@@ -203,20 +208,45 @@ def test_main_table_puts_ours_claimed_and_published_side_by_side() -> None:
     ours = judged("gradient_matching", {0: [54.0], 1: [56.0]}, 50, dataset="cifar10")
     digits = judged("mps2u", RANDOM)
     table = comparison(records(ours, digits, condensed=(made("gradient_matching", "cifar10", 50),)))
-    first, *others = headlines(results(table), Footnotes())
+    asked = [("mnist", "mps2u", 50), ("cifar10", "mps2u", 50)]
+    first, *others = headlines(Results(table, headline_judge(table), expected=asked), Footnotes())
     assert others == []
+    assert first.title == "50 images per class, where nothing else is said"
     assert first.methods == ("MPS2U", "MI", "MPS2", "GM")
     assert first.kinds == ("ours", "claimed", "published")
     lines = {line.name.text: line.methods for line in first.lines}
-    names = ["MNIST", "Fashion-MNIST", "CIFAR-10", "CIFAR-100", "Digits", "Average time", "Computational load"]
+    names = ["MNIST", "CIFAR-10", "Digits", "Average time", "Computational load"]
     assert list(lines) == names
     assert [cell.text for cell in lines["CIFAR-10"][3]] == ["55.0", "53", "53.9 ± 0.5; 56.8"]
-    assert [cell.text for cell in lines["CIFAR-10"][0]] == ["not run", "31", "none"]
+    assert [cell.text for cell in lines["CIFAR-10"][0]] == ["not run", "31", "–"]
     assert lines["CIFAR-10"][0][0].mark == "missing"
+    assert (lines["CIFAR-10"][1][0].text, lines["CIFAR-10"][1][0].mark) == ("–", "none")  # nobody asked for it
     assert lines["Digits"][0][0].text == "61.7"
     assert lines["Average time"][3][0].text == "20 s"
-    assert [cell.text for cell in lines["Average time"][0]] == ["not run", "5 min", "none"]
+    assert [cell.text for cell in lines["Average time"][0]] == ["–", "5 min", "–"]
     assert lines["Computational load"][3][0].note == "of CPU; 1.5 cores; 300 MiB"
+
+
+def test_main_table_says_between_what_a_gain_lies() -> None:
+    cells = [judged("mps2u", RANDOM), judged("random", HERDING), judged("whole", {0: [91.0]}, None)]
+    for count, words in ((1, ""), (2, "; random 70.7"), (3, "; random 70.7, whole set 91.0")):
+        (first,) = headlines(results(comparison(records(*cells[:count]))), Footnotes())
+        assert first.lines[0].name.note == f"accuracy in %; 10 per class{words}"
+
+
+def test_tables_have_no_rows_that_nobody_asked_for() -> None:
+    table = comparison(records(judged("mps2u", RANDOM), judged("random", RANDOM, dataset="mnist", size=1)))
+    (first,) = headlines(results(table), Footnotes())
+    assert first.title == "10 images per class"
+    assert [line.name.text for line in first.lines] == ["Digits", "Average time", "Computational load"]
+    assert headlines(results(comparison(records(judged("k_center", RANDOM)))), Footnotes()) == []
+    asked = Results(table, headline_judge(table), expected=[("digits", "herding", 10)])
+    for found, names in ((results(table), ["MPS2U"]), (asked, ["MPS2U", "Whole training set"])):
+        assert [cells[0].text for cells in results_table("digits", found, [], Footnotes()).rows] == names
+        load = load_table(found, "digits")
+        assert load is not None
+        assert [cells[0].text for cells in load.rows] == ["MPS2U"]
+    assert load_table(asked, "cifar10") is None
 
 
 def test_main_table_has_a_sister_for_every_other_size() -> None:
@@ -234,7 +264,7 @@ def test_hard_and_soft_labels_have_columns_of_their_own() -> None:
     hard, other = (table.columns.index(f"Accuracy in %, {kind} labels") for kind in ("hard", "soft"))
     texts = {cells[0].text: (cells[hard].text, cells[other].text, cells[other + 1].text) for cells in table.rows}
     assert texts["MPS2U"] == ("61.7", "70.7", "no random to compare")
-    assert texts["Random"] == ("61.7", "none", "none")
+    assert texts["Random"] == ("61.7", "none", "–")
 
 
 def test_no_cell_is_blank() -> None:
@@ -250,8 +280,7 @@ def test_absent_names_each_thing_that_was_asked_for() -> None:
         "Digits, k-center, 10 per class: condensed, but not judged.",
         "Digits, MPS2U, 10 and 50 per class: not run.",
         "MNIST, Random, 10 per class: not run.",
-        "MNIST: the whole training set was not judged.",
-        "Digits: the whole training set was not judged.",
+        "MNIST and Digits: the whole training set was not judged.",
     ]
     several = [("svhn", "random", 1), ("svhn", "random", 10)]
     assert "SVHN: not run, none of its 2 cells." in absent(there, [*asked, *several])
@@ -260,7 +289,23 @@ def test_absent_names_each_thing_that_was_asked_for() -> None:
     assert "Digits, 50 per class: not run, none of its 2 cells." in absent(there, [*asked, *larger])
     assert "Digits, MPS2U and k-means, 10 per class: not run." in absent(there, [*asked, *larger])
     whole = judged("whole", {0: [90.0]}, None)
+    assert absent(records(judged("random", RANDOM), condensed=(made("random"),)), []) == []
     assert absent(records(judged("random", RANDOM), whole, condensed=(made("random"),)), asked[:1]) == []
+
+
+def test_absent_says_once_what_several_data_sets_lack_and_how_far_the_rest_is() -> None:
+    names, sizes = ("mnist", "digits", "svhn", "cifar10"), (50, 10)
+    asked = [(d, m, size) for d in names for m in ("random", "herding", "k_means") for size in sizes]
+    cells = [judged("random", RANDOM, 50, dataset="mnist"), judged("random", RANDOM, 50)]
+    there = records(*cells, condensed=(made("random", "mnist", 50), made("random", "digits", 50)))
+    assert absent(there, asked) == [
+        "MNIST and Digits, Herding and k-means, 50 per class: not run.",
+        "MNIST and Digits, 10 per class: not run, none of their 6 cells.",
+        "SVHN and CIFAR-10: not run, none of their 12 cells.",
+        "MNIST and Digits: the whole training set was not judged.",
+    ]
+    assert progress(there, asked) == "2 of 6 cells at 50 per class are measured"
+    assert progress(there, []) == ""
 
 
 # Files
@@ -298,7 +343,7 @@ def test_markdown_equals_csv(finished: Path) -> None:
         assert told[name][4] == f"{100 * want['share_of_whole']:.0f} %"
     assert told["Herding"][3] == "+9.0 \\*\\* (+4.0 to +14.0; 3 seeds)"
     assert told["Random"][3] == "baseline"
-    assert told["MPS2U"][2:5] == ["**not run**"] * 3
+    assert told["MPS2U"][2:5] == ["**not run**", "–", "–"]
     load = text.split("## Computational load")[1]
     assert "| Herding | 10 | 20 s | no teacher | 30 s | 1.5 | 300 MiB | 2.5 s |" in load
 
@@ -306,6 +351,7 @@ def test_markdown_equals_csv(finished: Path) -> None:
 def test_what_is_missing_is_said_in_every_form(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sentence = "Digits, MPS2U, 10 per class: not run."
     assert f"- **{sentence}**" in (finished / "reports/comparison.md").read_text()
+    assert "2 of 3 cells at 10 per class are measured.\n" in (finished / "reports/comparison.md").read_text()
     alert = (finished / "reports/comparison.html").read_text().split('role="alert"')[1].split("</aside>")[0]
     assert "1 thing is missing." in alert
     assert sentence in alert

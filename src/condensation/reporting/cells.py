@@ -56,8 +56,8 @@ def missing(text: str = "not run", note: str = "") -> Cell:
     return Cell(text, note=note, mark="missing")
 
 
-def nothing(text: str) -> Cell:
-    """Nothing to expect here, and why."""
+def nothing(text: str = "–") -> Cell:
+    """Nothing to expect here, and why, where that needs to be said."""
     return Cell(text, mark="none")
 
 

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from condensation.reporting.cells import Footnotes, Table
-from condensation.reporting.details import absent, conditions, datasets, load_table, present, results_table, unseen
+from condensation.reporting.details import (
+    absent,
+    conditions,
+    datasets,
+    load_table,
+    present,
+    progress,
+    results_table,
+    unseen,
+)
 from condensation.reporting.display import protocol_name
 from condensation.reporting.figures import Drawing
 from condensation.reporting.gallery import Picture
@@ -33,6 +42,7 @@ class Content:
 
     headlines: Sequence[Headline]
     absent: Sequence[str]
+    progress: str
     results: Sequence[Table]
     scores: Sequence[Table]
     other_judges: Sequence[Table]
@@ -64,12 +74,13 @@ def gather(
     return Content(
         headlines=headlines(results, notes) if methods & MAIN_METHODS.keys() else (),
         absent=[*absent(records, expected), *unseen(records, [picture.key for picture in pictures])],
+        progress=progress(records, expected),
         results=[results_table(name, results, shown, notes) for name in names],
         scores=[found for name in names if (found := scores_table(name, results))],
         other_judges=_other_judges(table, results, notes),
         studies=studies,
         searches=searches,
-        loads=[load_table(results, name, shown) for name in names],
+        loads=[found for name in names if (found := load_table(results, name))],
         drawings=drawings,
         pictures=pictures,
         conditions=[*conditions(records, results, expected), *told],

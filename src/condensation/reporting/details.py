@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 import pandas as pd
 
@@ -55,7 +54,7 @@ def results_table(dataset: str, results: Results, expected: Sequence[Key], notes
 def _cells(dataset: str, results: Results, expected: Sequence[Key]) -> list[tuple[str, int]]:
     found = {(r["method"], 0 if r["method"] == WHOLE else int(r["images_per_class"])) for r in _of(dataset, results)}
     asked = {(method, size) for name, method, size in expected if name == dataset}
-    every = {*found, *asked, (WHOLE, 0)}
+    every = {*found, *asked} | ({(WHOLE, 0)} if results.asked(dataset, WHOLE, 0) else set())
     return sorted(every, key=lambda cell: (cell[1] == 0, cell[1], method_order(cell[0])))
 
 
@@ -79,10 +78,9 @@ def _lost(found: Mapping[str, Row | None], why: Cell) -> dict[str, Cell]:
 
 def _scores(row: Row | None, lost: Cell) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        beside = replace(lost, note="")
-        return lost, beside, beside
+        return lost, nothing(), nothing()
     part = Cell(share(row["share_of_whole"]), float(row["share_of_whole"])) if known(row["share_of_whole"]) else None
-    return accuracy_cell(row), gain_cell(row), part or missing("whole set not judged")
+    return accuracy_cell(row), gain_cell(row), part or nothing()
 
 
 def gain_cell(row: Row) -> Cell:
@@ -101,20 +99,20 @@ def gain_cell(row: Row) -> Cell:
     return Cell(signed(gain), gain, f"{signed_interval(low, high)}; {row['gain_pairs']} seeds", mark)
 
 
-def load_table(results: Results, dataset: str, expected: Sequence[Key]) -> Table:
-    """What condensing one set took, and training one network on it."""
+def load_table(results: Results, dataset: str) -> Table | None:
+    """What condensing one set took, and training one network on it; None of a data set where nothing was judged."""
     rows = []
-    for method, size in _cells(dataset, results, expected):
+    for method, size in _cells(dataset, results, []):
         row = next((r for kind in results.label_kinds() if (r := results.find(dataset, method, size, kind))), None)
-        lost = replace(results.lost(dataset, method, size), note="")
-        rows.append((_method(method), _size(size), *_costs(row, method, lost)))
-    columns = ("Time to condense", "of it teacher", "CPU time", "Cores busy", "Peak memory", "Training one network")
+        if row is not None:
+            rows.append((_method(method), _size(size), *_costs(row, method)))
+    if not rows:
+        return None
+    columns = ("Time to condense", "Teacher's share", "CPU time", "Cores busy", "Peak memory", "Training one network")
     return Table(("Method", "Images per class", *columns), tuple(rows), dataset_name(dataset))
 
 
-def _costs(row: Row | None, method: str, lost: Cell) -> tuple[Cell, ...]:
-    if row is None:
-        return (lost,) * 6
+def _costs(row: Row, method: str) -> tuple[Cell, ...]:
     train = _seconds(row["train_seconds"])
     if method == WHOLE:
         return (*(nothing("does not apply"),) * 5, train)
@@ -137,28 +135,73 @@ def _seconds(value: float) -> Cell:
 
 
 def absent(records: Records, expected: Sequence[Key]) -> list[str]:
-    """What was asked for and is not there, methods of one fate in one sentence; empty when the comparison is whole."""
-    judged, made = records.judged_keys(), set(records.condensed)
-    lost: dict[tuple[str, str, str], list[int]] = {}
-    for dataset, method, size in dict.fromkeys(present(records, expected)):
-        if reason := _reason((dataset, method, size), records, judged, made):
-            lost.setdefault((dataset, method, reason), []).append(size)
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for (dataset, method, reason), sizes in lost.items():
-        alike.setdefault((dataset, listed(map(str, sizes)), reason), []).append(method_name(method))
+    """What was asked for and is not there, methods and data sets of one fate in one sentence; empty when all is."""
+    asked = present(records, expected)
     sentences = [
-        f"{dataset_name(dataset)}, {listed(methods)}, {sizes} per class: {reason}."
-        for (dataset, sizes, reason), methods in alike.items()
+        f"{_names(datasets)}, {listed(map(method_name, methods))}, {sizes} per class: {reason}."
+        for (datasets, sizes, reason), methods in _fates(records, asked).items()
     ]
-    for dataset, counts in idle_sizes(records, expected).items():
-        where = f"{dataset_name(dataset)}, {listed(map(str, counts))} per class"
-        sentences.append(f"{where}: not run, none of its {sum(counts.values())} cells.")
-    sentences += [f"{dataset_name(dataset)}: not run, none of its {n} cells." for dataset, n in idle(records, expected)]
+    for counts, datasets in _alike(idle_sizes(records, expected)).items():
+        many = sum(n for _, n in counts) * len(datasets)
+        where = f"{_names(datasets)}, {listed(str(size) for size, _ in counts)} per class"
+        sentences.append(f"{where}: not run, none of {_their(datasets)} {many} cells.")
+    if nowhere := idle(records, expected):
+        named = tuple(dataset for dataset, _ in nowhere)
+        many = sum(n for _, n in nowhere)
+        sentences.append(f"{_names(named)}: not run, none of {_their(named)} {many} cells.")
     for dataset in sorted(records.absent, key=dataset_order):
         sentences.append(f"{dataset_name(dataset)}: not run; its images are not here and could not be downloaded.")
     whole = {cell.dataset for cell in records.judged if cell.method == WHOLE}
-    named = sorted({key[0] for key in (*present(records, expected), *judged)}, key=dataset_order)
-    return sentences + [f"{dataset_name(d)}: the whole training set was not judged." for d in named if d not in whole]
+    lost = sorted({dataset for dataset, _, _ in asked} - whole, key=dataset_order)
+    return sentences + ([f"{_names(lost)}: the whole training set was not judged."] if lost else [])
+
+
+def progress(records: Records, expected: Sequence[Key]) -> str:
+    """How many of the cells that were asked for are judged, by size: ``5 of 36 cells at 50 per class are measured``.
+
+    Of the data sets and sizes that are begun; empty where there is none.
+    """
+    asked, judged = dict.fromkeys(present(records, expected)), records.judged_keys()
+    counts = Counter(size for _, _, size in asked)
+    done = Counter(key[2] for key in asked if key in judged)
+    words = [f"{done[size]} of {n} cells at {size} per class" for size, n in counts.items()]
+    return f"{listed(words)} are measured" if words else ""
+
+
+def _names(datasets: Sequence[str]) -> str:
+    return listed(map(dataset_name, datasets))
+
+
+def _their(datasets: Sequence[str]) -> str:
+    return "its" if len(datasets) == 1 else "their"
+
+
+Fate = tuple[tuple[str, ...], str, str]
+"""Data sets, sizes and why something is not there."""
+
+
+def _fates(records: Records, asked: Sequence[Key]) -> dict[Fate, list[str]]:
+    """The methods that are not there, by data sets, sizes and reason."""
+    judged, made = records.judged_keys(), set(records.condensed)
+    sizes: dict[tuple[str, str, str], list[int]] = {}
+    for dataset, method, size in dict.fromkeys(asked):
+        if reason := _reason((dataset, method, size), records, judged, made):
+            sizes.setdefault((method, reason, dataset), []).append(size)
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for (method, reason, dataset), found in sizes.items():
+        places.setdefault((method, listed(map(str, found)), reason), []).append(dataset)
+    fates: dict[Fate, list[str]] = {}
+    for (method, words, reason), datasets in places.items():
+        fates.setdefault((tuple(datasets), words, reason), []).append(method)
+    return fates
+
+
+def _alike(sizes: Mapping[str, Mapping[int, int]]) -> dict[tuple[tuple[int, int], ...], list[str]]:
+    """The data sets that have the same numbers of cells at the same sizes, by (size, number of cells)."""
+    found: dict[tuple[tuple[int, int], ...], list[str]] = {}
+    for dataset, counts in sizes.items():
+        found.setdefault(tuple(counts.items()), []).append(dataset)
+    return found
 
 
 def idle(records: Records, expected: Sequence[Key]) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ from condensation.reporting.display import (
     percent,
     sets_and_networks,
 )
-from condensation.reporting.published import Foreign, claimed, claimed_costs, published
+from condensation.reporting.published import Foreign, claimed, claimed_costs, published, withheld
 from condensation.reporting.records import Key
 from condensation.reporting.unfinished import UnfinishedCell, unfinished_square
 
@@ -52,12 +52,20 @@ class Headline:
 
 
 class Results:
-    """The rows of one judge, found by data set, method, images per class and label kind."""
+    """The rows of one judge, found by data set, method, images per class and label kind.
+
+    expected: the cells that were asked for; whole training sets are asked for with any cell of their data set.
+    """
 
     def __init__(
-        self, table: pd.DataFrame, judge: tuple[str, str] | None, unfinished: Mapping[Key, UnfinishedCell] | None = None
+        self,
+        table: pd.DataFrame,
+        judge: tuple[str, str] | None,
+        unfinished: Mapping[Key, UnfinishedCell] | None = None,
+        expected: Iterable[Key] = (),
     ) -> None:
-        self.judge, self._unfinished = judge, unfinished or {}
+        self.judge, self._unfinished, self._expected = judge, unfinished or {}, set(expected)
+        self._expected |= {(dataset, WHOLE, 0) for dataset, _, _ in self._expected}
         mine = table if judge is None else table[(table["protocol"] == judge[0]) & (table["network"] == judge[1])]
         self.rows: list[Row] = mine.to_dict("records")
         self._found = {self._key(row): row for row in self.rows}
@@ -72,8 +80,22 @@ class Results:
         return self._found.get((dataset, method, size, label_kind))
 
     def lost(self, dataset: str, method: str, size: int) -> Cell:
-        """The square of a cell that has no result: not run, or how far it came."""
-        return unfinished_square(self._unfinished.get((dataset, method, size)))
+        """The square of a cell that has no result: not run, or how far it came, or a dash where nobody asked for it."""
+        found = self._unfinished.get((dataset, method, size))
+        return unfinished_square(found) if found or self.asked(dataset, method, size) else nothing()
+
+    def asked(self, dataset: str, method: str, size: int) -> bool:
+        """Whether a cell was asked for; size 0 is the whole training set."""
+        return (dataset, method, size) in self._expected
+
+    def shows(self, place: Place, methods: Iterable[str]) -> bool:
+        """Whether there is anything to say of these methods: one was judged there, begun or asked for."""
+        kinds, (dataset, size) = self.label_kinds(), place
+        return any(
+            self.lost(dataset, method, size).mark == "missing"
+            or any(self.find(dataset, method, size, k) for k in kinds)
+            for method in methods
+        )
 
     def places(self) -> list[Place]:
         """Data sets and sizes with any result, in the report's order."""
@@ -88,25 +110,36 @@ class Results:
 
 
 def main_places(results: Results) -> list[Place]:
-    """The four data sets at 50 per class and, where something else was run, its largest size."""
+    """The four data sets at 50 per class and, where something else was run, its largest size.
+
+    Places that nobody asked for and where no method of the table was judged are left out.
+    """
     main = [(dataset, MAIN_SIZE) for dataset in MAIN_DATASETS]
     largest: dict[str, int] = {}
     for dataset, size in results.places():
         largest[dataset] = max(size, largest.get(dataset, 0))
     run = set(results.places())
     further = [(d, s) for d, s in largest.items() if (d, MAIN_SIZE) not in run or d not in MAIN_DATASETS]
-    return [*main, *(place for place in further if place not in main)]
+    places = [*main, *(place for place in further if place not in main)]
+    return [place for place in places if results.shows(place, MAIN_METHODS)]
 
 
 def headlines(results: Results, notes: Footnotes) -> list[Headline]:
     """The main table first, then one of the same shape for every other size that was run."""
     main = main_places(results)
-    tables = [_headline("50 images per class, where nothing else is said", main, results, notes)]
-    for size in sorted({size for _, size in results.places()}, reverse=True):
-        places = [place for place in results.places() if place[1] == size]
+    sizes = [size for _, size in main]
+    beside = "" if len(set(sizes)) == 1 else ", where nothing else is said"
+    tables = [_headline(_images(sizes[0]) + beside, main, results, notes)] if main else []
+    run = [place for place in results.places() if results.shows(place, MAIN_METHODS)]
+    for size in sorted({size for _, size in run}, reverse=True):
+        places = [place for place in run if place[1] == size]
         if not set(places) <= set(main):
-            tables.append(_headline(f"{size} {'image' if size == 1 else 'images'} per class", places, results, notes))
+            tables.append(_headline(_images(size), places, results, notes))
     return tables
+
+
+def _images(size: int) -> str:
+    return f"{size} {'image' if size == 1 else 'images'} per class"
 
 
 def _headline(title: str, places: list[Place], results: Results, notes: Footnotes) -> Headline:
@@ -136,7 +169,15 @@ def _accuracy_line(place: Place, labels: list[str], results: Results, notes: Foo
     for method in MAIN_METHODS:
         ours = [_our_accuracy(results, dataset, method, size, kind) for kind in labels]
         groups.append((*ours, _claim(dataset, method, size, notes), published_cell(dataset, method, size, notes)))
-    return Line(head(dataset_name(dataset), note=f"accuracy in %; {size} per class"), tuple(groups))
+    note = "; ".join(["accuracy in %", f"{size} per class", *_ends(results, dataset, size)])
+    return Line(head(dataset_name(dataset), note=note), tuple(groups))
+
+
+def _ends(results: Results, dataset: str, size: int) -> list[str]:
+    """What a selection by chance gives and what all images give, as far as that was measured: a gain lies between."""
+    found = (("random", results.find(dataset, "random", size)), ("whole set", results.find(dataset, WHOLE, 0)))
+    words = ", ".join(f"{name} {percent(row['accuracy_mean'])}" for name, row in found if row)
+    return [words] if words else []
 
 
 def _our_accuracy(results: Results, dataset: str, method: str, size: int, label_kind: str) -> Cell:
@@ -163,10 +204,13 @@ def _claim(dataset: str, method: str, size: int, notes: Footnotes) -> Cell:
 
 
 def published_cell(dataset: str, method: str, size: int | None, notes: Footnotes, label_kind: str = "hard") -> Cell:
-    """All published accuracies of one cell, each with the footnote of its judge and source."""
+    """All published accuracies of one cell, each with the footnote of its judge and source.
+
+    Where one is only recalled it is not shown, and the square says that it was not verified.
+    """
     found = published(dataset, method, size, label_kind)
     if not found:
-        return nothing("none")
+        return nothing("not verified") if withheld(dataset, method, size, label_kind) else nothing()
     text = "; ".join(f"{_foreign(row)}" for row in found)
     return Cell(text, found[0].accuracy, sources=tuple(notes.number(row.note) for row in found))
 
@@ -190,8 +234,8 @@ def _cost_line(
         ours = []
         for kind in labels:
             rows = [row for d, s in places if (row := results.find(d, method, s, kind)) is not None]
-            ours.append(measured(rows) if rows else missing() if kind == "hard" else nothing("none"))
-        groups.append((*ours, claim(method, notes), nothing("none")))
+            ours.append(measured(rows) if rows else nothing())
+        groups.append((*ours, claim(method, notes), nothing()))
     return Line(head(name, note=note), tuple(groups))
 
 

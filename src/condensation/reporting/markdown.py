@@ -22,7 +22,7 @@ def _lines(content: Content) -> Iterator[str]:
     stars = "; ".join(MARKS).replace("*", "\\*")
     yield from ("# Comparison", "", INTRODUCTION, "", f"{stars}.")
     if content.absent:
-        yield from ("", "## Missing", "")
+        yield from ("", "## Missing", "", *((f"{content.progress}.", "") if content.progress else ()))
         yield from (f"- **{sentence}**" for sentence in content.absent)
     if content.headlines:
         yield from ("", "## Main table")

@@ -51,15 +51,17 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(text.splitlines())
 
 
-@cache
 def foreign_results() -> tuple[Foreign, ...]:
     """All rows that may be shown, in the file's order."""
+    return tuple(row for row in _every_result() if row.evidence != "recalled")
+
+
+@cache
+def _every_result() -> tuple[Foreign, ...]:
     found = []
     for row in _rows("published_results.csv"):
         if row["evidence"] not in EVIDENCE:
             raise ValueError(f"evidence {row['evidence']!r} is unknown; allowed: {', '.join(EVIDENCE)}")
-        if row["evidence"] == "recalled":
-            continue
         found.append(
             Foreign(
                 dataset=row["dataset"],
@@ -78,13 +80,22 @@ def foreign_results() -> tuple[Foreign, ...]:
 
 def published(dataset: str, method: str, images_per_class: int | None, label_kind: str = "hard") -> list[Foreign]:
     """What papers published for one cell; ``images_per_class`` None asks for the whole training set."""
-    return [
-        row
-        for row in foreign_results()
-        if (row.dataset, row.method, row.label_kind) == (dataset, method, label_kind)
+    key = dataset, method, images_per_class, label_kind
+    return [row for row in foreign_results() if _is_of(row, *key)]
+
+
+def withheld(dataset: str, method: str, images_per_class: int | None, label_kind: str = "hard") -> bool:
+    """Whether a number of the cell is known from memory alone, and so not shown."""
+    key = dataset, method, images_per_class, label_kind
+    return any(row.evidence == "recalled" and _is_of(row, *key) for row in _every_result())
+
+
+def _is_of(row: Foreign, dataset: str, method: str, images_per_class: int | None, label_kind: str) -> bool:
+    return (
+        (row.dataset, row.method, row.label_kind) == (dataset, method, label_kind)
         and not row.judge.startswith(CLAIMED)
-        and (images_per_class is None or row.images_per_class == images_per_class)
-    ]
+        and images_per_class in (None, row.images_per_class)
+    )
 
 
 def claimed(dataset: str, method: str, images_per_class: int) -> Foreign | None:

@@ -43,7 +43,7 @@ def replaced(text: str, block: str) -> str:
 def block(records: Records, expected: Sequence[Key]) -> str:
     """The Markdown between the marks: hard labels under the judge that judged most cells, from the records alone."""
     table = comparison(records)
-    results = Results(table, headline_judge(table), records.unfinished)
+    results = Results(table, headline_judge(table), records.unfinished, expected)
     sizes = sorted({size for _, size in results.places()} | {key[2] for key in records.unfinished}, reverse=True)
     if not sizes:
         return NOTHING

@@ -49,7 +49,7 @@ def compare(
     everything = read_records(reports / "metrics")
     records = everything.compared(expected)
     table = comparison(records, stored(condensed))
-    results = Results(table, headline_judge(table), records.unfinished)
+    results = Results(table, headline_judge(table), records.unfinished, expected)
     searches = tuning.read_tuned(reports / "tuning")
     drawn = drawings(records, results, read_curves(reports / "curves"))
     drawn += [drawing for search in searches for drawing in tuning.drawings(search)]
