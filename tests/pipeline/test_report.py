@@ -17,7 +17,7 @@ from condensation.core.files import write_bytes, write_json
 from condensation.reporting.cells import Cell, Footnotes
 from condensation.reporting.charts import error_bar, front
 from condensation.reporting.details import absent, gain_cell, load_table, progress, results_table
-from condensation.reporting.display import interval, sets_and_networks
+from condensation.reporting.display import duration, interval, sets_and_networks
 from condensation.reporting.headline import MAIN_METHODS, Results, headlines, published_cell
 from condensation.reporting.published import claimed, claimed_costs, foreign_results, published, withheld
 from condensation.reporting.records import read_records
@@ -168,6 +168,12 @@ def test_beside_an_interval_stands_what_it_was_taken_over() -> None:
     assert sets_and_networks(1, 5) == "1 set x 5 networks"
     assert sets_and_networks(3, 3) == "3 sets x 1 network"
     assert sets_and_networks(3, 8) == "3 sets, 8 networks"
+
+
+def test_durations_change_their_unit_at_sixty() -> None:
+    seconds = (0.001, 9.5, 59.4, 59.6, 107, 3590, 3599, 7200)
+    words = ["< 0.01 s", "9.5 s", "59 s", "1.0 min", "1.8 min", "59.8 min", "1.0 h", "2.0 h"]
+    assert [duration(value) for value in seconds] == words
 
 
 # What others say

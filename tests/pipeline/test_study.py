@@ -77,8 +77,15 @@ def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
     assert found.making(OFF) == variant
     ((_, off),) = (table.rows for table in studies(found))
     assert off[4].number == 20.0, "the mean of 10, 30 and 20 seconds"
+    page = report(tmp_path, [("digits", "mps2u", 10)], NullTracker())
+    text = page.with_suffix(".md").read_text()
+    assert "<title>Comparison: Digits" in page.read_text()
+    assert text.index("## Main table") < text.index("## Studies")
     page = report(tmp_path, [], NullTracker())
-    assert "## Studies" in page.with_suffix(".md").read_text()
+    text = page.with_suffix(".md").read_text()
+    assert "<title>Study: Digits" in page.read_text()
+    assert page.read_text().index('<section id="studies">') < page.read_text().index('<section id="main">')
+    assert text.index("## Studies") < text.index("## Main table")
     assert "agent-off" in page.read_text()
     assert "agent-off" not in page.with_suffix(".csv").read_text()
 
@@ -107,7 +114,11 @@ def test_variants_alone_make_a_page_without_a_main_table(tmp_path: Path, capsys:
     save(tmp_path, OFF, "mps2u@agent-off/ipc-10.json")
     page = report(tmp_path, [], NullTracker())
     assert "Main table" not in page.read_text()
-    assert "- Seeds of the sets: 0, 1 and 2" in page.with_suffix(".md").read_text()
+    text = page.with_suffix(".md").read_text()
+    assert "- Seeds of the sets: 0, 1 and 2" in text
+    assert text.startswith("# Study: Digits\n\nAccuracy is that of fresh networks")
+    assert "Gain over random" not in text
+    assert "\\* the interval of the difference excludes zero, not corrected for the number of variants." in text
     show(tmp_path)
     printed = capsys.readouterr().out
     assert "agent-off" in printed

@@ -15,9 +15,10 @@ Draw = Callable[[Figure], None]
 Chart = tuple[Draw, float]
 """What paints a figure, and its height in inches."""
 
-_MAP = LinearSegmentedColormap.from_list("paper to blue", ["#eef2fa", "#8fb0e8", "#2450b8"])
-SHORTEST = 1e-3
-"""Seconds: anything faster is drawn here, a logarithm has no zero."""
+_MAP = LinearSegmentedColormap.from_list("paper to slate", ["#f1f3f6", "#aab5c4", "#34435a"])
+"""Of weak colours, which turn round with the paper, so that what is written on them stays legible on dark paper."""
+SHORTEST = 1.0
+"""Seconds: anything faster is drawn here, where nobody waits; a logarithm has no zero."""
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -56,15 +57,16 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         axes = figure.add_subplot()
         points = [(max(row["condense_seconds"], SHORTEST), row["accuracy_mean"]) for row in rows]
         best = front(points)
-        end = max(x for x, _ in points) * 3
-        xs, ys = [x for x, _ in best] + [end], [y for _, y in best] + [best[-1][1]]
-        axes.step(xs, ys, where="post", color=INK, alpha=0.45, linewidth=1.2, label="Front")
+        front_line: dict[str, Any] = {"color": INK, "alpha": 0.45, "linewidth": 1.2, "label": "Front"}
+        axes.step([x for x, _ in best], [y for _, y in best], where="post", **front_line)
         for (x, y), row in zip(points, rows, strict=True):
             name = row["method"]
             style: dict[str, Any] = {"color": colour(name), "marker": marker(name), "linestyle": "none", "capsize": 2.5}
             axes.errorbar(x, y, yerr=error_bar(row), label=method_name(name), elinewidth=1.2, **style)
         axes.set_xscale("log")
         axes.minorticks_off()
+        decades = [10**power for power in range(int(np.ceil(np.log10(max(x for x, _ in points)))) + 1)]
+        axes.set_xticks(decades, [f"{seconds:,}" if seconds > SHORTEST else "≤ 1" for seconds in decades])
         axes.set_xlabel("Seconds to condense one set (log)")
         _percent_axis(axes)
         axes.set_title(title)

@@ -277,6 +277,8 @@ def conditions(records: Records, results: Results, expected: Sequence[Key]) -> l
         ("Versions", ", ".join(versions) or "not recorded"),
         ("Commit", ", ".join(sorted({cell.commit for cell in cells if cell.commit})) or "not recorded"),
     ]
+    if not judged:
+        found = [(name, value) for name, value in found if value not in ("none", "not judged", "not recorded")]
     if results.judge:
         found.insert(1, ("Tables and figures show", f"protocol {results.judge[0]}, network {results.judge[1]}"))
     if expected and extra:  # a run of one method and a study ask for nothing beyond what they made

@@ -135,9 +135,9 @@ def duration(seconds: float) -> str:
         return "< 0.01 s"
     if seconds < 1:
         return f"{seconds:.2f} s"
-    if seconds < 120:
+    if seconds < 59.5:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 7200:
+    if seconds < 3597:
         return f"{seconds / 60:.1f} min"
     return f"{seconds / 3600:.1f} h"
 

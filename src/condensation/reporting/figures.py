@@ -117,7 +117,9 @@ def _condensing(curves: Mapping[Key, pd.DataFrame]) -> Iterator[Plan]:
     for dataset, method in cells:
         by_size = {size: curve for (d, m, size), curve in curves.items() if (d, m) == (dataset, method)}
         place = f"{dataset_name(dataset)}, {method_name(method)}"
-        caption = f"{place}: while condensing; mean of the seeds and their range."
+        seeds = sorted({int(seed) for curve in by_size.values() for seed in curve["seed"]})
+        spread = "mean of the seeds and their range" if len(seeds) > 1 else f"seed {seeds[0]}"
+        caption = f"{place}: while condensing; {spread}."
         chart = condensing_curves(place, method, by_size)
         yield f"condensing-{dataset}-{method}", "condensing", dataset, caption, chart
 

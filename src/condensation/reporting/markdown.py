@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from condensation.reporting.cells import Cell, Table
-from condensation.reporting.content import INTRODUCTION, MARKS, Content
+from condensation.reporting.content import MARKS, STUDIED, Content
 from condensation.reporting.headline import Headline
 from condensation.reporting.ranked import ABOUT
 
@@ -20,7 +20,14 @@ def markdown(content: Content) -> str:
 
 def _lines(content: Content) -> Iterator[str]:
     stars = "; ".join(MARKS).replace("*", "\\*")
-    yield from ("# Comparison", "", INTRODUCTION, "", f"{stars}.")
+    yield f"# {content.title}"
+    if content.introduction:
+        yield from ("", content.introduction)
+    if content.results:
+        yield from ("", f"{stars}.")
+    asked = ((STUDIES, content.studies), (SEARCHES, content.searches))
+    if content.leads:
+        yield from _sections(asked, content)
     if content.absent:
         yield from ("", "## Missing", "", *((f"{content.progress}.", "") if content.progress else ()))
         yield from (f"- **{sentence}**" for sentence in content.absent)
@@ -28,20 +35,9 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("", "## Main table")
     for headline in content.headlines:
         yield from ("", f"### {headline.title}", "", *_headline(headline))
-    for title, tables in (
-        ("All results", content.results),
-        (SCORES, content.scores),
-        ("Other judges", content.other_judges),
-        (STUDIES, content.studies),
-        (SEARCHES, content.searches),
-        ("Computational load", content.loads),
-    ):
-        if tables:
-            yield from ("", f"## {title}")
-        if tables and title == SCORES:
-            yield from ("", ABOUT)
-        for table in tables:
-            yield from ("", f"### {table.name}", "", *_table(table))
+    results = (("All results", content.results), (SCORES, content.scores), ("Other judges", content.other_judges))
+    loads = (("Computational load", content.loads),)
+    yield from _sections((*results, *(() if content.leads else asked), *loads), content)
     if content.drawings:
         yield from ("", "## Figures", "")
     yield from (f"- [{drawing.caption}](figures/{drawing.name}.png)" for drawing in content.drawings)
@@ -50,6 +46,16 @@ def _lines(content: Content) -> Iterator[str]:
     if content.footnotes.texts:
         yield from ("", "## Sources", "")
     yield from (f"{number}. {text}" for number, text in enumerate(content.footnotes.texts, 1))
+
+
+def _sections(sections: Iterable[tuple[str, Sequence[Table]]], content: Content) -> Iterator[str]:
+    """The sections that have tables, each after what there is to say about it."""
+    about = {SCORES: ABOUT, STUDIES: STUDIED.replace("*", "\\*"), SEARCHES: content.about_searches}
+    for title, tables in sections:
+        if tables:
+            yield from ("", f"## {title}", *(("", about[title]) if title in about else ()))
+        for table in tables:
+            yield from ("", f"### {table.name}", "", *_table(table))
 
 
 def _row(texts: Iterable[str]) -> str:

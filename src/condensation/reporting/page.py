@@ -9,7 +9,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from condensation.reporting.content import INTRODUCTION, MARKS, Content
+from condensation.reporting.content import MARKS, STUDIED, Content
 from condensation.reporting.display import dataset_name, listed, method_name
 from condensation.reporting.gallery import GAP, Picture
 from condensation.reporting.ranked import ABOUT
@@ -59,9 +59,9 @@ def html(content: Content) -> str:
     )
     return environment.get_template("page.html.jinja").render(
         content=content,
-        introduction=INTRODUCTION,
         marks=MARKS,
         about_scores=ABOUT,
+        about_studies=STUDIED,
         parts=[(part, title, [d for d in content.drawings if d.part == part]) for part, title in PARTS.items()],
         shelves=shelves(content.pictures),
         style=Markup(_text("page.css")),

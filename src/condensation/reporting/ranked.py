@@ -50,10 +50,10 @@ COLUMNS = (
     ),
     Column("With the learned step size, %", "accuracy_learned_step_size", percent),
     Column("Keras judge, %", "accuracy_keras", percent),
-    Column("Deviation between sets", "std_between_sets", percent),
-    Column("Deviation between networks", "std_between_networks", percent),
-    Column("Images take", "image_bytes", byte_count),
-    Column("Labels take", "label_bytes", byte_count),
+    Column("Deviation between sets, points", "std_between_sets", percent),
+    Column("Deviation between networks, points", "std_between_networks", percent),
+    Column("Size of images", "image_bytes", byte_count),
+    Column("Size of labels", "label_bytes", byte_count),
 )
 
 

@@ -44,18 +44,18 @@ def _order(search: Search) -> tuple[object, ...]:
 
 
 def tables(searches: Sequence[Search]) -> list[Table]:
-    """What searches of methods found, what those of networks found, and how well the condensed sets ranked."""
+    """How well condensed sets ranked, what searches of methods found, and what those of networks found."""
     networks = [search for search in searches if isinstance(search, ProxySearch)]
     methods = [search for search in searches if not isinstance(search, ProxySearch)]
     agreed = [(search, search.agreement) for search in networks if search.agreement]
     found = []
+    if agreed:
+        rows = tuple(_agreement(*pair) for pair in agreed)
+        found.append(Table(_AGREEMENT, rows, "How a condensed set ranks configurations of a network"))
     if methods:
         found.append(Table(_COLUMNS, tuple(map(_row, methods)), "Parameters of methods"))
     if networks:
         found.append(Table(_COLUMNS, tuple(map(_row, networks)), "Parameters of a network, on a condensed set"))
-    if agreed:
-        rows = tuple(_agreement(*pair) for pair in agreed)
-        found.append(Table(_AGREEMENT, rows, "How a condensed set ranks configurations of a network"))
     return found
 
 

@@ -34,7 +34,7 @@ class UnfinishedCell(Record):
         return self.dataset, self.method, self.images_per_class
 
     def words(self) -> str:
-        """``out of its budget of 60.0 min; 1 of 3 sets made``."""
+        """``out of its budget of 1.0 h; 1 of 3 sets made``."""
         state = f"out of its budget of {duration(self.budget_seconds)}" if self.state == "out of budget" else self.state
         why = f" ({self.reason})" if self.reason else ""
         spent = f" in {duration(self.seconds)}" if self.seconds else ""

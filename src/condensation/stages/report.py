@@ -12,10 +12,22 @@ from rich.table import Table
 from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_text
 from condensation.core.params import at, check
+from condensation.core.tuned import Search
 from condensation.reporting import tuning
 from condensation.reporting.content import gather
 from condensation.reporting.curves import read_curves
-from condensation.reporting.display import WHOLE, dataset_name, duration, interval, known, method_name, percent, signed
+from condensation.reporting.display import (
+    WHOLE,
+    dataset_name,
+    dataset_order,
+    duration,
+    interval,
+    known,
+    listed,
+    method_name,
+    percent,
+    signed,
+)
 from condensation.reporting.figures import drawings
 from condensation.reporting.gallery import Frame, pictures
 from condensation.reporting.headline import Results
@@ -56,7 +68,9 @@ def compare(
     frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
     shown = pictures(condensed, frame, _classes(records))
     beside = (studies(everything), tuning.tables(searches))
-    content = gather(records, table, results, expected, drawn, shown, *beside, told)
+    content = gather(
+        _title(everything, searches, expected), records, table, results, expected, drawn, shown, *beside, told
+    )
     texts = {"csv": csv(table, records, expected), "md": markdown(content), "html": html(content)}
     for drawing in drawn:
         write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)
@@ -64,6 +78,17 @@ def compare(
         write_text(reports / f"comparison.{ending}", text)
     _tell(everything, tracker)
     return reports / "comparison.html"
+
+
+def _title(records: Records, searches: Sequence[Search], expected: Sequence[Key]) -> str:
+    """What tells this page from the others in a browser's tabs: its kind and its data sets."""
+    judged = [cell.dataset for cell in (*records.judged, *records.variants)]
+    found = {*judged, *(search.dataset for search in searches), *(dataset for dataset, _, _ in expected)}
+    names = sorted(found, key=dataset_order)
+    kind = "Study" if records.variants and not expected else "Comparison"
+    if searches and not (records.judged or records.variants or expected):
+        kind = "Search"
+    return f"{kind}: {listed(map(dataset_name, names))}" if names else kind
 
 
 def _tell(records: Records, tracker: Tracker) -> None:
