@@ -18,6 +18,7 @@ from condensation.reporting.cells import Cell, Footnotes
 from condensation.reporting.charts import error_bar, front
 from condensation.reporting.details import absent, gain_cell, load_table, progress, results_table
 from condensation.reporting.display import duration, interval, sets_and_networks
+from condensation.reporting.figures import drawings
 from condensation.reporting.headline import MAIN_METHODS, Results, headlines, published_cell
 from condensation.reporting.published import claimed, claimed_costs, foreign_results, published, withheld
 from condensation.reporting.records import read_records
@@ -174,6 +175,18 @@ def test_durations_change_their_unit_at_sixty() -> None:
     seconds = (0.001, 9.5, 59.4, 59.6, 107, 3590, 3599, 7200)
     words = ["< 0.01 s", "9.5 s", "59 s", "1.0 min", "1.8 min", "59.8 min", "1.0 h", "2.0 h"]
     assert [duration(value) for value in seconds] == words
+
+
+def test_a_figure_compares_at_least_two() -> None:
+    def names(*methods: str, sizes: tuple[int, ...] = (10,)) -> list[str]:
+        cells = tuple(judged(method, RANDOM, size) for method in methods for size in sizes)
+        found = records(*cells, condensed=tuple(made(cell.method, size=cell.images_per_class or 0) for cell in cells))
+        return [drawing.part for drawing in drawings(found, results(comparison(found)), {})]
+
+    assert names("random") == ["learning"]
+    assert names("random", "herding") == ["seconds", "learning", "classes"]
+    assert names("random", "herding", "mps2u") == ["seconds", "gain", "learning", "classes"]
+    assert names("random", "herding", sizes=(1, 10))[0] == "sizes"
 
 
 # What others say
@@ -372,7 +385,7 @@ def test_equal_input_gives_equal_bytes(finished: Path, tmp_path: Path) -> None:
         shutil.copytree(finished / part, tmp_path / part)
     report(tmp_path, ASKED, NullTracker())
     first, second = everything(finished), everything(tmp_path)
-    assert len(first) == 3 + 7
+    assert len(first) == 3 + 5
     assert first == second
 
 

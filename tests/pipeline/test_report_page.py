@@ -159,7 +159,7 @@ def test_a_browser_reports_no_error(seen: dict[str, object]) -> None:
 
 
 def test_a_browser_loads_every_image(seen: dict[str, object]) -> None:
-    figures, pictures = 7, 2
+    figures, pictures = 5, 2
     assert seen["images"] == [True] * (2 * figures + pictures)
     assert seen["shown"] == figures  # of the two drawings of each figure, the one for light or for dark paper
 

@@ -369,7 +369,15 @@ def test_the_best_values_are_tested_on_seeds_that_no_trial_had(tmp_path: Path, m
 def test_the_report_tells_a_search(tmp_path: Path) -> None:
     (table,) = reporting.tables([search()])
     (row,) = table.rows
-    assert [cell.text for cell in row] == ["Digits, MPS2U, 10 per class", "90.0", "80.0", "+10.0", "3", "75 s", "x 1"]
+    assert [cell.text for cell in row] == [
+        "Digits, MPS2U, 10 per class",
+        "90.0",
+        "80.0",
+        "+10.0",
+        "3",
+        "1.2 min",
+        "x 1",
+    ]
     assert row[4].note == "1 pruned"
     names = [drawing.name for drawing in reporting.drawings(search())]
     assert names == ["tuning-digits-mps2u-history", "tuning-digits-mps2u-importance"]
@@ -383,15 +391,23 @@ def test_the_report_tells_how_a_set_ranks() -> None:
     proxy = ProxySearch(
         **search().model_dump(), sha256="0" * 64, set_seed=0, agreement=agreement(checked(PAIRS), resamples=100, seed=0)
     )
-    first, second, third = reporting.tables([search(), proxy])
-    assert [table.name for table in (first, second)] == [
+    first, *others = reporting.tables([search(), proxy])
+    assert [table.name for table in others] == [
         "Parameters of methods",
         "Parameters of a network, on a condensed set",
     ]
-    (row,) = third.rows
+    (row,) = first.rows
     assert row[0].text == "Digits, MPS2U, 10 per class, seed 0"
     assert row[3].text == "3.0"
     assert reporting.drawings(proxy)[-1].name == "proxy-digits-mps2u-10-seed-0-agreement"
+
+
+def test_a_page_of_a_search_alone_says_nothing_of_what_it_does_not_show(tmp_path: Path) -> None:
+    write_json(tmp_path / "reports/tuning/digits-mps2u.json", search().model_dump(mode="json"))
+    text = report(tmp_path, [], NullTracker()).with_suffix(".md").read_text()
+    assert text.startswith("# Search: Digits\n\n## Searches\n")
+    assert not [words for words in ("fresh networks on test data", "the test set", "none") if words in text]
+    assert "the test set" not in report(tmp_path, [("digits", "mps2u", 10)], NullTracker()).read_text()
 
 
 def test_a_file_that_is_no_search_is_named(tmp_path: Path) -> None:

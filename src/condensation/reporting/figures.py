@@ -35,7 +35,10 @@ class Drawing:
 
 
 def drawings(records: Records, results: Results, curves: Mapping[Key, pd.DataFrame]) -> list[Drawing]:
-    """Every figure of a comparison, in the page's order. Hard and soft labels never share one."""
+    """Every figure of a comparison, in the page's order. Hard and soft labels never share one.
+
+    What compares methods is left out where there is one alone, and accuracies by size where there is one size.
+    """
     plans = [
         *(
             plan
@@ -70,14 +73,12 @@ def _of(dataset: str, kind: str, results: Results) -> Iterator[Plan]:
     if not rows:
         return
     title, labels = dataset_name(dataset), _labels(kind)
-    yield (
-        f"accuracy-{dataset}-{kind}",
-        "sizes",
-        dataset,
-        f"{title}: accuracy by images per class{labels}, with 95 % intervals.",
-        accuracy_by_size(f"{title}{labels}", rows, whole),
-    )
-    for size in sorted({int(row["images_per_class"]) for row in rows}):
+    sizes = sorted({int(row["images_per_class"]) for row in rows})
+    if len(sizes) > 1:
+        caption = f"{title}: accuracy by images per class{labels}, with 95 % intervals."
+        chart = accuracy_by_size(f"{title}{labels}", rows, whole)
+        yield f"accuracy-{dataset}-{kind}", "sizes", dataset, caption, chart
+    for size in sizes:
         mine = [row for row in rows if row["images_per_class"] == size]
         yield from _at_size(dataset, kind, size, mine)
 
@@ -89,11 +90,11 @@ def _labels(kind: str) -> str:
 def _at_size(dataset: str, kind: str, size: int, rows: list[Row]) -> Iterator[Plan]:
     place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
     timed = [row for row in rows if known(row["condense_seconds"])]
-    if timed:
+    if len(timed) > 1:
         caption = f"{place}: accuracy against seconds. Methods on the line are beaten by no other in both."
         yield f"seconds-{dataset}-{size}-{kind}", "seconds", dataset, caption, accuracy_against_seconds(place, timed)
     gained = [row for row in rows if known(row["gain_over_random"])]
-    if gained:
+    if len(gained) > 1:
         caption = f"{place}: gain over random, paired by seed, with 95 % intervals."
         yield f"gain-{dataset}-{size}-{kind}", "gain", dataset, caption, gain_over_random(place, gained)
 
@@ -128,9 +129,9 @@ def _classes(records: Records, results: Results) -> Iterator[Plan]:
     judged = [c for c in _judged(records, results) if c.label_kind == "hard"]
     for dataset in dict.fromkeys(c.dataset for c in judged):
         sizes = [c.images_per_class for c in judged if c.dataset == dataset and c.images_per_class is not None]
-        if not sizes:
+        cells = [c for c in judged if c.dataset == dataset and sizes and c.images_per_class in (max(sizes), None)]
+        if len(cells) < 2:
             continue
-        cells = [c for c in judged if c.dataset == dataset and c.images_per_class in (max(sizes), None)]
         values = np.array([np.mean([j.accuracy_per_class for j in c.judgements], axis=0) for c in cells]).T
         names = cells[0].class_names or [str(label) for label in range(len(values))]
         place = f"{dataset_name(dataset)}, {max(sizes)} per class"
