@@ -383,6 +383,8 @@ def test_what_is_missing_is_said_in_every_form(finished: Path, capsys: pytest.Ca
 def test_equal_input_gives_equal_bytes(finished: Path, tmp_path: Path) -> None:
     for part in ("reports/metrics", "reports/curves", "data"):
         shutil.copytree(finished / part, tmp_path / part)
+    (tmp_path / "reports/figures").mkdir()
+    (tmp_path / "reports/figures/of-an-earlier-report.png").touch()
     report(tmp_path, ASKED, NullTracker())
     first, second = everything(finished), everything(tmp_path)
     assert len(first) == 3 + 5

@@ -51,7 +51,7 @@ def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
 def compare(
     reports: Path, condensed: Path, expected: Sequence[Key], tracker: Tracker, told: Sequence[tuple[str, str]] = ()
 ) -> Path:
-    """Write ``comparison.{csv,md,html}`` and ``figures/*.png`` into the folder ``reports``; returns the page.
+    """Write ``comparison.{csv,md,html}`` and the figures, and no others, into the folder ``reports``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
     told: conditions that no record holds. Reads only ``metrics``, ``curves`` and ``tuning`` in ``reports`` and the
@@ -72,8 +72,11 @@ def compare(
         _title(everything, searches, expected), records, table, results, expected, drawn, shown, *beside, told
     )
     texts = {"csv": csv(table, records, expected), "md": markdown(content), "html": html(content)}
-    for drawing in drawn:
-        write_bytes(reports / "figures" / f"{drawing.name}.png", drawing.light)
+    figures = {reports / "figures" / f"{drawing.name}.png": drawing.light for drawing in drawn}
+    for path, light in figures.items():
+        write_bytes(path, light)
+    for path in {*(reports / "figures").glob("*.png")} - figures.keys():
+        path.unlink()
     for ending, text in texts.items():
         write_text(reports / f"comparison.{ending}", text)
     _tell(everything, tracker)
