@@ -8,17 +8,16 @@ from condensation.reporting.display import (
     RANDOMS,
     dataset_name,
     duration,
-    interval,
     method_name,
     percent,
     protocol_name,
-    sets_and_networks,
     signed,
     signed_interval,
     size_name,
 )
+from condensation.reporting.headline import accuracy_cell
 from condensation.reporting.records import Records
-from condensation.reporting.table import cost_columns
+from condensation.reporting.table import accuracy_columns, cost_columns
 
 Square = tuple[str, int | None, str, str]
 Judged = dict[str, JudgedCell]
@@ -86,11 +85,7 @@ def _beside(cell: JudgedCell, own: JudgedCell | None) -> tuple[Cell, Cell]:
 
 
 def _accuracy(cell: JudgedCell) -> Cell:
-    spread = cell.spread()
-    n = sets_and_networks(len(cell.set_means()), len(cell.judgements))
-    if spread.ci_low is None or spread.ci_high is None:
-        return Cell(percent(spread.mean), spread.mean, f"no interval; {n}")
-    return Cell(percent(spread.mean), spread.mean, f"{interval(spread.ci_low, spread.ci_high)}; {n}")
+    return accuracy_cell(accuracy_columns(cell))
 
 
 def _time(cell: JudgedCell, made: CondensedCell | None) -> Cell:

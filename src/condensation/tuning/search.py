@@ -134,12 +134,15 @@ class Study:
         return {n: float(v) for n, v in optuna.importance.get_param_importances(told, evaluator=evaluator).items()}
 
     def fail_the_dead(self) -> None:
-        """Fail and queue once more the trials whose process is gone; to be called in a turn."""
+        """Fail and queue once more the trials whose process, or its worker, is gone; to be called in a turn."""
         with experiments_allowed():
             optuna.storages.fail_stale_trials(self.study)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if not _alive(trial.user_attrs.get("process")):
                 self.study.tell(trial.number, state=TrialState.FAIL)
+                self.killed(self.study, trial)
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            if trial.user_attrs.get("died") and trial.number not in self.study.user_attrs.get("killed", []):
                 self.killed(self.study, trial)
 
     def killed(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -162,7 +165,6 @@ class Study:
         self.study.sampler = self._sampler()
         try:
             self.study.optimize(partial(self._try, objective, turn, log), n_trials=1, catch=(Exception,))
-            self._queue_the_died()
         except KeyboardInterrupt:
             turn.close()
             self._queue_mine()
@@ -199,13 +201,6 @@ class Study:
         else:
             trial.report(score, step)
         return trial.should_prune()
-
-    def _queue_the_died(self) -> None:
-        """Treat trials of which a worker died as those whose own process did."""
-        with self.storage.turn():
-            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-                if trial.user_attrs.get("died") and trial.number not in self.study.user_attrs.get("killed", []):
-                    self.killed(self.study, trial)
 
     def _queue_mine(self) -> None:
         with self.storage.turn():
