@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from report_files import ASKED, HERDING, RANDOM, judged, made, records, save, save_condensed
 from scipy import stats
 
@@ -16,6 +17,7 @@ from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_json
 from condensation.reporting.cells import Cell, Footnotes
 from condensation.reporting.charts import error_bar, front
+from condensation.reporting.curves import condensing_curves, lines_of_sizes, lines_of_variants, read_curves
 from condensation.reporting.details import absent, gain_cell, load_table, progress, results_table
 from condensation.reporting.display import duration, interval, sets_and_networks
 from condensation.reporting.figures import drawings
@@ -187,6 +189,41 @@ def test_a_figure_compares_at_least_two() -> None:
     assert names("random", "herding") == ["seconds", "learning", "classes"]
     assert names("random", "herding", "mps2u") == ["seconds", "gain", "learning", "classes"]
     assert names("random", "herding", sizes=(1, 10))[0] == "sizes"
+
+
+def test_a_method_learns_by_sizes_and_its_variants_at_a_size(tmp_path: Path) -> None:
+    def write(folder: str, size: int, text: str = "seed,step,reward\n0,0,0.5\n0,1,0.8\n1,0,0.7\n1,1,0.6\n") -> None:
+        write_bytes(tmp_path / "digits" / folder / f"ipc-{size}.csv", text.encode())
+
+    def names() -> list[str]:
+        found = records(judged("random", RANDOM))
+        drawn = drawings(found, results(comparison(found)), read_curves(tmp_path))
+        return [drawing.name for drawing in drawn if drawing.part == "condensing"]
+
+    for folder, size in (("mps_o", 1), ("mps_o", 10), ("mps_o@dqn", 10), ("mps_o@ppo", 10), ("mps_o@empty", 10)):
+        write(folder, size, *[""] * (folder == "mps_o@empty"))
+    assert names() == ["condensing-digits-mps_o", "condensing-digits-mps_o-10-variants"]
+    for number in range(7):
+        write(f"mps_o@other-{number}", 10)
+    assert names() == ["condensing-digits-mps_o"]  # nine lines, and eight colours
+
+
+def test_a_line_is_the_mean_over_seeds_in_a_panel_per_metric() -> None:
+    numbers = pd.DataFrame({"seed": [0, 0, 1, 1], "step": [0, 1, 0, 1], "reward": [0.5, 0.8, 0.7, 0.6]})
+    alone = pd.DataFrame({"seed": [0], "step": [3], "loss": [0.25]})
+    drawn, figure = lines_of_variants({"dqn": numbers, "ppo": alone.assign(reward=0.1), "td3": numbers}), Figure()
+    condensing_curves("Digits", drawn)[0](figure)
+    reward, loss = figure.axes
+    assert [axes.get_title() or axes.title.get_text() for axes in (reward, loss)] == ["reward", "loss"]
+    assert [line.get_label() for line in reward.lines] == ["dqn", "ppo", "td3"]
+    np.testing.assert_allclose(reward.lines[0].get_ydata(), [0.6, 0.7])
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[0.25]]
+    looks = {(line.get_color(), line.get_linestyle()) for line in reward.lines}
+    assert len(looks) == 3
+    sizes = lines_of_sizes("mps_o", {10: numbers, 1: numbers})
+    assert [line.label for line in sizes] == ["1 per class", "10 per class"]
+    assert sizes[0].tint == sizes[1].tint
+    assert sizes[0].shade < sizes[1].shade
 
 
 # What others say

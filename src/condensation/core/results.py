@@ -76,6 +76,12 @@ def holds_variant(folder: str) -> bool:
     return VARIANT_MARK in folder
 
 
+def named_by(folder: str) -> tuple[str, str]:
+    """The method and the variant, empty where it is none, whose results a folder of this name holds."""
+    method, _, variant = folder.partition(VARIANT_MARK)
+    return method, variant
+
+
 class CondensedCell(Record):
     """What the condense stage writes beside the sets of one dataset x method x images per class.
 

@@ -1,22 +1,27 @@
 """Learning curves: of the networks that the judge trained, and of the methods while they condensed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from condensation.core.errors import InputError
-from condensation.core.results import JudgedCell, holds_variant
+from condensation.core.results import JudgedCell
 from condensation.reporting.charts import Chart
 from condensation.reporting.display import method_name
 from condensation.reporting.records import Key
-from condensation.reporting.style import FAINT, INK, colour, legend, legend_height, marker
+from condensation.reporting.style import COLOURS, FAINT, INK, colour, legend, legend_height, marker
 
 PANELS = 8
+LEGEND_LETTERS = 48  # that fit beside each other
 SHADES = (0.45, 0.72, 1.0)
+DASHES = {0.45: (0, (1.5, 1.5)), 0.72: (0, (5, 2))}
+TURNS = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 
 
 def mean_curve(cell: JudgedCell) -> np.ndarray:
@@ -46,13 +51,13 @@ def judge_curves(title: str, cells: Sequence[JudgedCell]) -> Chart:
 
 
 def read_curves(folder: Path) -> dict[Key, pd.DataFrame]:
-    """The per-step metrics under ``<folder>/<dataset>/<method>/ipc-<k>.csv``; empty files and variants are left out.
+    """The per-step metrics under ``<folder>/<dataset>/<method>/ipc-<k>.csv``, those that are not empty.
 
-    Raises InputError when a file has no columns ``seed`` and ``step``.
+    A variant goes by its folder's name. Raises InputError when a file has no columns ``seed`` and ``step``.
     """
     found = {}
     for path in sorted(folder.glob("*/*/ipc-*.csv")):
-        if holds_variant(path.parts[-2]) or not path.read_text().strip():
+        if not path.read_text().strip():
             continue
         curve = pd.read_csv(path)
         if not {"seed", "step"} <= set(curve.columns):
@@ -64,19 +69,46 @@ def read_curves(folder: Path) -> dict[Key, pd.DataFrame]:
     return found
 
 
-def condensing_curves(title: str, method: str, by_size: Mapping[int, pd.DataFrame]) -> Chart:
-    """A panel per metric, a line per number of images per class: the mean over seeds, and their range as a band."""
-    names = list(dict.fromkeys(name for curve in by_size.values() for name in curve.columns[2:]))[:PANELS]
+@dataclass(frozen=True)
+class Line:
+    """A curve of several metrics and how it is drawn."""
+
+    curve: pd.DataFrame
+    label: str
+    tint: str
+    shade: float = 1.0
+    dashes: Any = "solid"
+
+
+def lines_of_sizes(method: str, by_size: Mapping[int, pd.DataFrame]) -> list[Line]:
+    """A line per number of images per class, all of the method's colour, the larger the stronger."""
+    lines = []
+    for place, (size, curve) in enumerate(sorted(by_size.items())):
+        shade = SHADES[max(0, len(SHADES) - len(by_size) + place)] if len(by_size) <= len(SHADES) else 0.8
+        lines.append(Line(curve, f"{size} per class", colour(method), shade, DASHES.get(shade, "solid")))
+    return lines
+
+
+def lines_of_variants(by_variant: Mapping[str, pd.DataFrame]) -> list[Line]:
+    """A line per variant, of at most as many as there are colours, each with dashes that its neighbours do not have."""
+    looks = [(tint, TURNS[place % len(TURNS)]) for place, tint in enumerate(COLOURS)]
+    named = zip(by_variant.items(), looks, strict=False)
+    return [Line(curve, variant, tint, dashes=dashes) for (variant, curve), (tint, dashes) in named]
+
+
+def condensing_curves(title: str, lines: Sequence[Line]) -> Chart:
+    """A panel per metric, in it every line: the mean over seeds, and their range as a band."""
+    names = list(dict.fromkeys(name for line in lines for name in line.curve.columns[2:]))[:PANELS]
     columns = 1 if len(names) == 1 else 2
-    lines = -(-len(names) // columns)
+    rows = -(-len(names) // columns)
+    abreast = max(1, min(3, LEGEND_LETTERS // max(len(line.label) for line in lines)))
 
     def draw(figure: Figure) -> None:
-        grid = figure.subplots(lines, columns, squeeze=False).ravel()
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, name in zip(grid, names, strict=False):
-            for place, (size, curve) in enumerate(sorted(by_size.items())):
-                if name in curve:
-                    shade = SHADES[max(0, len(SHADES) - len(by_size) + place)] if len(by_size) <= 3 else 0.8
-                    _panel(axes, curve, name, colour(method), shade, f"{size} per class")
+            for line in lines:
+                if name in line.curve:
+                    _panel(axes, line, name)
             axes.set_title(name.replace("_", " "), fontsize=8.5, fontweight="normal", color=FAINT)
             axes.tick_params(labelsize=7.5)
         for axes in grid[len(names) :]:
@@ -84,15 +116,16 @@ def condensing_curves(title: str, method: str, by_size: Mapping[int, pd.DataFram
         for axes in grid[max(0, len(names) - columns) : len(names)]:
             axes.set_xlabel("Step", fontsize=8.5)
         figure.suptitle(title, x=0.02, ha="left", fontsize=9.5, fontweight="bold", color=INK)
-        legend(figure, grid[0], 3)
+        legend(figure, grid[0], abreast)
 
-    return draw, 0.75 + (1.9 if columns == 1 else 1.45) * lines + legend_height(len(by_size), 3)
+    return draw, 0.75 + (1.9 if columns == 1 else 1.45) * rows + legend_height(len(lines), abreast)
 
 
-def _panel(axes: Any, curve: pd.DataFrame, name: str, tint: str, shade: float, label: str) -> None:
-    values = curve.dropna(subset=[name]).groupby("step")[name]
+def _panel(axes: Any, line: Line, name: str) -> None:
+    values = line.curve.dropna(subset=[name]).groupby("step")[name]
     mean, low, high = values.mean(), values.min(), values.max()
-    style = {0.45: (0, (1.5, 1.5)), 0.72: (0, (5, 2))}.get(shade, "solid")
+    style: dict[str, Any] = {"alpha": line.shade, "linestyle": line.dashes, "label": line.label}
     few = "o" if len(mean) == 1 else None
-    axes.fill_between(mean.index, low, high, color=tint, alpha=0.12, linewidth=0)
-    axes.plot(mean.index, mean, color=tint, alpha=shade, linestyle=style, linewidth=1.4, marker=few, label=label)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.fill_between(mean.index, low, high, color=line.tint, alpha=0.12, linewidth=0)
+    axes.plot(mean.index, mean, color=line.tint, linewidth=1.4, marker=few, **style)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from condensation.core.results import JudgedCell
+from condensation.core.results import JudgedCell, named_by
 from condensation.reporting.charts import (
     Chart,
     accuracy_against_seconds,
@@ -14,12 +14,19 @@ from condensation.reporting.charts import (
     accuracy_of_classes,
     gain_over_random,
 )
-from condensation.reporting.curves import condensing_curves, judge_curves, mean_curve
+from condensation.reporting.curves import (
+    Line,
+    condensing_curves,
+    judge_curves,
+    lines_of_sizes,
+    lines_of_variants,
+    mean_curve,
+)
 from condensation.reporting.dark import darkened
 from condensation.reporting.display import WHOLE, dataset_name, dataset_order, known, method_name, method_order
 from condensation.reporting.headline import Results, Row
 from condensation.reporting.records import Key, Records
-from condensation.reporting.style import render
+from condensation.reporting.style import COLOURS, render
 
 
 @dataclass(frozen=True)
@@ -114,15 +121,31 @@ def _judged(records: Records, results: Results) -> list[JudgedCell]:
 
 
 def _condensing(curves: Mapping[Key, pd.DataFrame]) -> Iterator[Plan]:
-    cells = sorted({(d, m) for d, m, _ in curves}, key=lambda cell: (dataset_order(cell[0]), method_order(cell[1])))
-    for dataset, method in cells:
-        by_size = {size: curve for (d, m, size), curve in curves.items() if (d, m) == (dataset, method)}
+    """While condensing: each method by its sizes, and at each size its variants, where they are not too many."""
+    own: dict[tuple[str, str], dict[int, pd.DataFrame]] = {}
+    varied: dict[Key, dict[str, pd.DataFrame]] = {}
+    for (dataset, folder, size), curve in curves.items():
+        method, variant = named_by(folder)
+        if variant:
+            varied.setdefault((dataset, method, size), {})[variant] = curve
+        else:
+            own.setdefault((dataset, method), {})[size] = curve
+    for dataset, method in sorted(own, key=lambda cell: (dataset_order(cell[0]), method_order(cell[1]))):
         place = f"{dataset_name(dataset)}, {method_name(method)}"
-        seeds = sorted({int(seed) for curve in by_size.values() for seed in curve["seed"]})
-        spread = "mean of the seeds and their range" if len(seeds) > 1 else f"seed {seeds[0]}"
-        caption = f"{place}: while condensing; {spread}."
-        chart = condensing_curves(place, method, by_size)
-        yield f"condensing-{dataset}-{method}", "condensing", dataset, caption, chart
+        lines = lines_of_sizes(method, own[dataset, method])
+        yield f"condensing-{dataset}-{method}", "condensing", dataset, *_learned(place, lines)
+    for (dataset, method, size), by_variant in varied.items():
+        if len(by_variant) <= len(COLOURS):
+            place = f"{dataset_name(dataset)}, {method_name(method)}, {size} per class"
+            lines = lines_of_variants(by_variant)
+            yield f"condensing-{dataset}-{method}-{size}-variants", "condensing", dataset, *_learned(place, lines)
+
+
+def _learned(place: str, lines: list[Line]) -> tuple[str, Chart]:
+    """Caption and chart of some lines."""
+    seeds = sorted({int(seed) for line in lines for seed in line.curve["seed"]})
+    spread = "mean of the seeds and their range" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return f"{place}: while condensing; {spread}.", condensing_curves(place, lines)
 
 
 def _classes(records: Records, results: Results) -> Iterator[Plan]:

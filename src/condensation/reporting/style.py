@@ -35,16 +35,17 @@ _STYLES = {
     "dsa": ("#f0911a", "s"),
     "distribution_matching": ("#2a9d5c", "D"),
     "trajectory_matching": ("#d63a78", "^"),
-    "kip": ("#b5473c", "v"),
-    "frepo": ("#138a7e", "P"),
-    WHOLE: ("#7a8390", "*"),
+    "kernel_ridge": ("#b5473c", "v"),
+    "mps3": ("#138a7e", "*"),
+    WHOLE: ("#7a8390", "8"),
 }
-_OTHERS = ["#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#eeca3b"]
+# Of what has no colour of its own.
+COLOURS = ["#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#eeca3b"]
 
 
 def colour(method: str) -> str:
     """The colour of a method, the same in every figure; of an unknown one, chosen by its name."""
-    return _STYLES[method][0] if method in _STYLES else _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
+    return _STYLES[method][0] if method in _STYLES else COLOURS[zlib.crc32(method.encode()) % len(COLOURS)]
 
 
 def marker(method: str) -> str:
