@@ -27,11 +27,12 @@ SYSTEM: dict[str, Any] = {
     "choosing": {**PARAMS["mps2u"]["choosing"], "epochs": {"default": 2}},
     "ridge": {"penalties": [0.01, 0.1], "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1}},
 }
+UNTRAINED = {"networks": 1, "width": 4, "dimensions": 8, "views": 1, "precision": "float32"}
 AGENT: dict[str, Any] = {
     "cnn": {**PARAMS["mps_o"]["cnn"], "min_steps": 0, "max_steps": 6},
     "episodes": 2,
     "search": {"trials": 2, "episodes": 1},
-    "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1},
+    "untrained": UNTRAINED,
     "environment": {**PARAMS["mps_o"]["environment"], "steps": 2},
 }
 # Smaller budgets, so that a test takes seconds; a method that is not named runs as params.yaml says.
@@ -61,7 +62,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "compose": {
             **PARAMS["mps3"]["compose"],
             "episodes": 2,
-            "untrained": {"networks": 1, "width": 4, "dimensions": 8, "views": 1},
+            "untrained": UNTRAINED,
         },
         "refine": {
             **PARAMS["mps3"]["refine"],

@@ -39,9 +39,10 @@ def pool_and_eyes() -> tuple[Pool, Eyes, RidgeLayer]:
         network.classifier.weight.copy_(10 * torch.eye(2))
         network.classifier.bias.zero_()
     scale = (np.zeros(1, np.float32), np.ones(1, np.float32))
-    params = UntrainedParams(networks=1, width=4, dimensions=6, views=1)
-    untrained = UntrainedFeatures(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), params, 0)
-    eyes = Eyes(network, untrained, scale, pixels, 2, 0)
+    params = UntrainedParams(networks=1, width=4, dimensions=6, views=1, precision="float32")
+    inputs = torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
+    untrained = UntrainedFeatures((SIDE, SIDE, 1), params, 0).fit(inputs)
+    eyes = Eyes(network, untrained, scale, pixels, 2, 0, precision="float32")
     pool = Pool(pixels, labels, eyes.see(pixels, labels))
     ridge = RidgeLayer(pool.views.untrained, pool.views.untrained[::3], labels[::3], classes=2, penalty=0.01)
     return pool, eyes, ridge

@@ -49,11 +49,11 @@ def test_numpys_products_are_on_one_core(method: str, tmp_path: Path, monkeypatc
 
 def test_features_of_untrained_networks_do_not_depend_on_the_number_of_cores(cores) -> None:
     images = torch.randn(600, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    params = UntrainedParams(networks=2, width=64, dimensions=256, views=1)
+    params = UntrainedParams(networks=2, width=64, dimensions=256, views=1, precision="bfloat16")
     made = []
     for count in (1, 2):
         cores(count)
-        made.append(UntrainedFeatures(images, params, 3).of(images[:20]))
+        made.append(UntrainedFeatures((28, 28, 1), params, 3).fit(images).of(images[:20]))
     np.testing.assert_array_equal(made[0], made[1])
 
 

@@ -1,5 +1,6 @@
 """MPS-o and MPS-5o: what the agent's switch changes, memory, the kept set, the picture."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,24 @@ def test_reward_per_episode_rises_on_digits(algorithm: str) -> None:
 def test_no_sample_of_the_hold_out_can_be_chosen() -> None:
     made = made_by(hold_out=0.5)
     assert len(made.environment.pool) == len(toy()) - sum(round(0.5 * count) for count in toy().counts())
+
+
+def test_runs_that_share_a_folder_look_once_through_untrained_networks_whatever_the_cnn(tmp_path: Path) -> None:
+    def shared(name: str, **changes: Any) -> Made:
+        return made_by(RunLog(checkpoint=tmp_path / name / "checkpoint.npz", shared=tmp_path / "shared"), **changes)
+
+    def kept() -> list[int]:
+        return [len(list((tmp_path / "shared").glob(f"{name}-*.npz"))) for name in ("cnn", "untrained")]
+
+    shared("first")
+    assert kept() == [1, 1]
+    second, alone = shared("second", algorithm="ppo"), made_by(algorithm="ppo")
+    assert kept() == [1, 1]
+    assert (second.best.value, second.start.value) == (alone.best.value, alone.start.value)
+    shared("longer", cnn={**params_of("mps_o").cnn.model_dump(), "max_steps": 7})
+    assert kept() == [2, 1]
+    shared("more held out", hold_out=0.4)
+    assert kept() == [3, 2]
 
 
 def test_more_memory_than_allowed_is_refused_before_any_work() -> None:

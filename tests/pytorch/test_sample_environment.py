@@ -92,8 +92,15 @@ def test_all_samples_that_changed_go_through_the_cnn_in_one_call() -> None:
     Halves.calls = 0
     act(made, TURN, TURN, TURN, TURN)
     assert Halves.calls == 1
+    seen = made._views.take(np.arange(4))
+    act(made, KEEP, KEEP, KEEP, KEEP)  # nothing has changed
+    assert Halves.calls == 1
+    for name in ("probability", "margin", "features", "untrained"):
+        np.testing.assert_array_equal(getattr(made._views, name), getattr(seen, name))
     act(made, CENTRAL, CENTRAL, CENTRAL, CENTRAL)  # nothing edited: all looked up
     assert Halves.calls == 1
+    act(made, TURN, KEEP, KEEP, KEEP)
+    assert Halves.calls == 2
 
 
 def test_the_best_set_is_the_one_of_the_highest_held_out_value() -> None:

@@ -74,6 +74,10 @@ class ImageSet:
         """The images at ``indices``, in that order; each class must still be present."""
         return ImageSet(self.images[indices], self.labels[indices], self.class_names, self.dataset)
 
+    def first(self, count: int) -> "ImageSet":
+        """The first ``count`` images of each class, or all that it has; class after class."""
+        return self.take(np.concatenate([self.indices_of(label)[:count] for label in range(self.classes)]))
+
     def split(self, fraction: float, seed: int) -> tuple["ImageSet", "ImageSet"]:
         """(rest, held out): the images outside and inside ``held_out``."""
         mask = np.zeros(len(self), bool)

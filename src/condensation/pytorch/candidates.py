@@ -13,12 +13,14 @@ from condensation.core.margins import own_margin
 from condensation.core.randomness import derive, generator
 from condensation.pytorch.classifiers import cut_at_maps
 from condensation.pytorch.networks import Network
+from condensation.pytorch.precision import Precision, in_precision
 from condensation.pytorch.ridge import RidgeLayer
 from condensation.pytorch.training import to_input
 from condensation.pytorch.untrained import UntrainedFeatures
 
 SPARE = 2  # a class gives at least this many times the images that are wanted, as far as it has them
 CHUNK = 64
+FASTEST = torch.channels_last
 WIDEST = 512
 PENALTY_SETS = 3
 
@@ -53,6 +55,7 @@ class Eyes:
 
     examples: float32 (n, h, w, c) at pixel scale, on which the ``dimensions`` directions of most variance are found.
     Maps of more than 512 numbers are first projected on so many random directions, whose angles keep distances.
+    precision: of the CNN's products.
     """
 
     def __init__(
@@ -63,8 +66,11 @@ class Eyes:
         examples: np.ndarray,
         dimensions: int,
         seed: int,
+        *,
+        precision: Precision,
     ) -> None:
-        self._maps, self._logits = cut_at_maps(network.eval().requires_grad_(False))
+        trunk, self._logits = cut_at_maps(network.eval().requires_grad_(False).to(memory_format=FASTEST))
+        self._maps = in_precision(trunk, precision)
         self._untrained, self._scale = untrained, scale
         inputs = to_input(examples, *scale)
         self._first: Tensor | None = None
@@ -77,8 +83,11 @@ class Eyes:
         kept = variances.flip(0)[:dimensions].clamp_min(0)
         self._directions = vectors.flip(1)[:, :dimensions] / (kept.mean().sqrt() + 1e-6)
 
-    def see(self, images: np.ndarray, labels: np.ndarray) -> Views:
-        """What the networks say of images float32 (n, h, w, c) at pixel scale with labels int (n,)."""
+    def see(self, images: np.ndarray, labels: np.ndarray, untrained: np.ndarray | None = None) -> Views:
+        """What the networks say of images float32 (n, h, w, c) at pixel scale with labels int (n,).
+
+        untrained: what the untrained ones say, where it is known.
+        """
         inputs = to_input(images, *self._scale)
         logits, seen = self._seen(inputs)
         own = torch.from_numpy(labels)[:, None]
@@ -87,7 +96,7 @@ class Eyes:
             logits.softmax(1).gather(1, own)[:, 0].double().numpy(),
             own_margin(logits.numpy(), labels).astype(np.float64),
             features.float().numpy(),
-            self._untrained.of(inputs),
+            self._untrained.of(inputs) if untrained is None else untrained,
         )
 
     def _seen(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +104,7 @@ class Eyes:
         logits, seen = [], []
         with torch.no_grad():
             for part in inputs.split(CHUNK):
-                maps = self._maps(part)
+                maps = self._maps(part.contiguous(memory_format=FASTEST))
                 logits.append(self._logits(maps))
                 seen.append(maps if self._first is None else maps @ self._first)
         return torch.cat(logits), torch.cat(seen)

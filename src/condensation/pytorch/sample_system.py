@@ -5,6 +5,7 @@ validation and test data are never seen. The best set on held-out images among a
 start included, is the result; with the agent off the same number of episodes is spent on random actions.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +46,8 @@ class SystemParams(Section):
     """What both systems have.
 
     episodes: of all samples together. start: the set that every episode begins with. hold_out: share of each class of
-    train. candidates: random training images that may be chosen. dimensions: features of a sample in the agent's
+    train; held: the most images of a class of these that score sets. candidates: random training images that may be
+    chosen. dimensions: features of a sample in the agent's
     state. learner: the agent's own numbers. search: null to take these as they are. penalties: of the last layer, of
     which the one is taken that suits random sets of the wanted size. memory_limit_gb: null for what the machine
     has free.
@@ -56,6 +58,7 @@ class SystemParams(Section):
     episodes: int = Field(ge=1)
     start: Literal["random", "k_means"]
     hold_out: float = Field(gt=0, lt=1)
+    held: int = Field(ge=1)
     candidates: int = Field(ge=1)
     dimensions: int = Field(ge=1)
     cnn: CnnParams
@@ -163,15 +166,37 @@ class System:
     def _environment(self, network: Network) -> SampleEnvironment:
         params, seed = self.params, self.seed
         rows = random_candidates(self.rest, params.candidates, self.images_per_class, derive(seed, "candidates"))
-        pixels, labels = self.rest.pixels(rows), self.rest.labels[rows]
-        untrained = UntrainedFeatures(to_input(pixels, *self._scale), params.untrained, derive(seed, "untrained"))
-        eyes = Eyes(network, untrained, self._scale, pixels, params.dimensions, derive(seed, "eyes"))
-        pool = Pool(pixels, labels, eyes.see(pixels, labels))
-        held = untrained.of(to_input(self.held.pixels(), *self._scale))
-        ridge = pool.ridge(held, self.held.labels, params.penalties, self.images_per_class, seed)
+        pixels, labels, held = self.rest.pixels(rows), self.rest.labels[rows], self.held.first(params.held)
+        untrained, kept = self._untrained(pixels, held)
+        eyes = Eyes(
+            network,
+            untrained,
+            self._scale,
+            pixels,
+            params.dimensions,
+            derive(seed, "eyes"),
+            precision=params.cnn.precision,
+        )
+        pool = Pool(pixels, labels, eyes.see(pixels, labels, kept["pool"]))
+        ridge = pool.ridge(kept["held"], held.labels, params.penalties, self.images_per_class, seed)
         start = pool.start(params.start, self.images_per_class, derive(seed, "start"))
         discrete = params.algorithm in DISCRETE
         return SampleEnvironment(pool, eyes, ridge, params.environment, start, discrete=discrete)
+
+    def _untrained(self, pixels: np.ndarray, held: ImageSet) -> tuple[UntrainedFeatures, Arrays]:
+        """The untrained networks, and what they see of the candidates and the held-out images, whatever the CNN."""
+        params, seed = self.params.untrained, derive(self.seed, "untrained")
+        features = UntrainedFeatures(self.rest.image_shape, params, seed)
+
+        def make() -> Arrays:
+            candidates = to_input(pixels, *self._scale)
+            features.fit(candidates)
+            seen = {"pool": features.of(candidates), "held": features.of(to_input(held.pixels(), *self._scale))}
+            return {**seen, **features.state()}
+
+        of = [hashlib.sha256(pixels.data).hexdigest(), held.sha256, params.model_dump(mode="json"), self.seed]
+        kept = self.log.keep("untrained", make, of=of)
+        return features.restore(kept), kept
 
     def _learner(self, environment: SampleEnvironment, scores: list[float]) -> Learner:
         """The agent, with the numbers that the search found where there is one."""

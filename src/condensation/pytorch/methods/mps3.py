@@ -193,13 +193,14 @@ class Desk:
         others = [np.setdiff1d(self.candidates(label, plan), chosen)[: params.others] for label in labels]
         rows = np.unique(np.concatenate([chosen, *others]))
         read = as_read(self.scale.normalise(self.train.pixels(rows)), plan.pictures)
-        untrained = UntrainedFeatures(read, params.untrained, derive(self.seed, "untrained"))
+        shape, seed = self.train.image_shape, derive(self.seed, "untrained")
+        untrained = UntrainedFeatures(shape, params.untrained, seed).fit(read)
         own, logits = self.train.labels[rows], torch.from_numpy(self.taught.logits[rows])
         probability = logits.softmax(1).double().numpy()[np.arange(len(rows)), own]
         features = self._directions[rows] - self._directions[rows].mean(0)
         features /= features.std() + 1e-6
         pool = Pool(self.scale.pixels(read), own, Views(probability, self._margins[rows], features, untrained.of(read)))
-        held = self.held.take(np.concatenate([self.held.indices_of(label)[: params.held] for label in labels]))
+        held = self.held.first(params.held)
         seen, wanted = untrained.of(self.scale.normalise(held.pixels())), self.images_per_class * plan.pictures
         ridge = pool.ridge(seen, held.labels, params.penalties, wanted, self.seed)
         start = np.searchsorted(rows, chosen)
