@@ -15,15 +15,16 @@ from scipy import stats
 
 from condensation.core.errors import InputError
 from condensation.core.files import write_bytes, write_json
+from condensation.reporting import figures
 from condensation.reporting.cells import Cell, Footnotes
-from condensation.reporting.charts import error_bar, front
+from condensation.reporting.charts import accuracy_against_seconds, error_bar, front
 from condensation.reporting.curves import condensing_curves, lines_of_sizes, lines_of_variants, read_curves
 from condensation.reporting.details import absent, gain_cell, load_table, progress, results_table
 from condensation.reporting.display import duration, interval, sets_and_networks
 from condensation.reporting.figures import drawings
 from condensation.reporting.headline import MAIN_METHODS, Results, headlines, published_cell
 from condensation.reporting.published import claimed, claimed_costs, foreign_results, published, withheld
-from condensation.reporting.records import read_records
+from condensation.reporting.records import Records, read_records
 from condensation.reporting.table import COLUMNS, check, comparison, headline_judge, holm
 from condensation.stages.report import report, show
 from condensation.tracking import NullTracker
@@ -206,6 +207,43 @@ def test_a_method_learns_by_sizes_and_its_variants_at_a_size(tmp_path: Path) -> 
     for number in range(7):
         write(f"mps_o@other-{number}", 10)
     assert names() == ["condensing-digits-mps_o"]  # nine lines, and eight colours
+
+
+def test_a_method_is_a_line_through_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def study(*variants: str, own: bool = False) -> Records:
+        cells = [judged("mps3", HERDING, variant=variant) for variant in variants]
+        kept = {("digits", f"mps3@{name}", 10): made("mps3").model_copy(update={"variant": name}) for name in variants}
+        plain = (judged("mps3", RANDOM), judged("herding", HERDING)) if own else ()
+        condensed = {("digits", cell.method, 10): made(cell.method) for cell in plain}
+        return Records(plain, condensed, tuple(cells), kept)
+
+    def rows(found: Records) -> list[tuple[str, str]]:
+        seen: list[tuple[str, str]] = []
+        chart = accuracy_against_seconds
+
+        def watched(title: str, given: Any) -> Any:
+            seen.extend((row["method"], row.get("variant")) for row in given)
+            return chart(title, given)
+
+        monkeypatch.setattr(figures, "accuracy_against_seconds", watched)
+        names = [d.name for d in drawings(found, results(comparison(found)), {}) if d.name.startswith("budgets")]
+        assert names == ["budgets-digits-10-hard-convnet"] * bool(names)
+        return seen if names else []
+
+    assert rows(study("steps-100", "300")) == [("mps3", "steps-100"), ("mps3", "300")]
+    assert rows(study("steps-100", "td3", "agent-off", own=True))[-2:] == [("mps3", "steps-100"), ("mps3", "")]
+    assert rows(study("td3", "agent-off")) == []
+
+
+def test_points_of_one_method_are_joined_by_rising_seconds() -> None:
+    figure, base = Figure(), {"ci_low": None, "ci_high": None}
+    points = [("dsa", 100.0, 40.0), ("mps3", 50.0, 45.0), ("dsa", 10.0, 35.0)]
+    rows = [{"method": m, "condense_seconds": s, "accuracy_mean": a, **base} for m, s, a in points]
+    accuracy_against_seconds("Digits", rows)[0](figure)
+    lines = [line.get_xydata().tolist() for line in figure.axes[0].lines]
+    assert [[10.0, 35.0], [100.0, 40.0]] in lines
+    assert [[50.0, 45.0]] in lines
+    assert figure.axes[0].get_legend_handles_labels()[1].count("DSA") == 1
 
 
 def test_a_line_is_the_mean_over_seeds_in_a_panel_per_metric() -> None:

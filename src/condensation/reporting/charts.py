@@ -51,7 +51,14 @@ def _percent_axis(axes: Any) -> None:
 
 
 def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
-    """One point per method with its interval over a logarithmic time axis, and the front of those not beaten."""
+    """A point per row with its interval over a logarithmic time axis, and the front of those not beaten.
+
+    Rows of one method, made with more and more time, are joined.
+    """
+    by_method: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["condense_seconds"]):
+        by_method.setdefault(row["method"], []).append(row)
+    methods = list(dict.fromkeys(row["method"] for row in rows))
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -59,10 +66,13 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         best = front(points)
         front_line: dict[str, Any] = {"color": INK, "alpha": 0.45, "linewidth": 1.2, "label": "Front"}
         axes.step([x for x, _ in best], [y for _, y in best], where="post", **front_line)
-        for (x, y), row in zip(points, rows, strict=True):
-            name = row["method"]
+        for name in methods:
             style: dict[str, Any] = {"color": colour(name), "marker": marker(name), "linestyle": "none", "capsize": 2.5}
-            axes.errorbar(x, y, yerr=error_bar(row), label=method_name(name), elinewidth=1.2, **style)
+            at = [max(row["condense_seconds"], SHORTEST) for row in by_method[name]]
+            axes.plot(at, [row["accuracy_mean"] for row in by_method[name]], color=colour(name), alpha=0.55)
+            for x, row in zip(at, by_method[name], strict=True):
+                label = method_name(name) if row is by_method[name][0] else None
+                axes.errorbar(x, row["accuracy_mean"], yerr=error_bar(row), label=label, elinewidth=1.2, **style)
         axes.set_xscale("log")
         axes.minorticks_off()
         decades = [10**power for power in range(int(np.ceil(np.log10(max(x for x, _ in points)))) + 1)]
@@ -72,7 +82,7 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         axes.set_title(title)
         legend(figure, axes)
 
-    return draw, 2.8 + legend_height(len(rows) + 1)
+    return draw, 2.8 + legend_height(len(methods) + 1)
 
 
 def accuracy_by_size(title: str, rows: Sequence[Row], whole: Row | None) -> Chart:

@@ -1,5 +1,6 @@
 """Which figures a comparison has: each for light and for dark paper."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from condensation.reporting.display import WHOLE, dataset_name, dataset_order, k
 from condensation.reporting.headline import Results, Row
 from condensation.reporting.records import Key, Records
 from condensation.reporting.style import COLOURS, render
+from condensation.reporting.table import accuracy_columns, cost_columns
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def drawings(records: Records, results: Results, curves: Mapping[Key, pd.DataFra
             for kind in results.label_kinds()
             for plan in _of(dataset, kind, results)
         ),
+        *_budgets(records, results),
         *_judging(records, results),
         *_condensing(curves),
         *_classes(records, results),
@@ -104,6 +107,26 @@ def _at_size(dataset: str, kind: str, size: int, rows: list[Row]) -> Iterator[Pl
     if len(gained) > 1:
         caption = f"{place}: gain over random, paired by seed, with 95 % intervals."
         yield f"gain-{dataset}-{size}-{kind}", "gain", dataset, caption, gain_over_random(place, gained)
+
+
+def _budgets(records: Records, results: Results) -> Iterator[Plan]:
+    """Each method as it is and under its variants that are budgets: whose names end in a number of their own."""
+    places: dict[tuple[str, int, str, str], list[Row]] = {}
+    for cell in [*records.variants, *records.judged]:
+        timed = cost_columns(cell, records.making(cell))
+        if results.judge in (None, (cell.protocol, cell.network)) and "condense_seconds" in timed:
+            row = {"method": cell.method, "variant": cell.variant, **accuracy_columns(cell), **timed}
+            square = (cell.dataset, cell.images_per_class or 0, cell.label_kind, cell.network)
+            places.setdefault(square, []).append(row)
+    for (dataset, size, kind, network), rows in places.items():
+        budgets = [row for row in rows if re.fullmatch(r"(.*-)?\d+", row["variant"])]
+        methods = {row["method"] for row in budgets}
+        budgets += [row for row in rows if not row["variant"] and row["method"] in methods]
+        place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+        caption = f"{place}: accuracy against seconds, each method with more and more time; network {network}."
+        if budgets:
+            chart = accuracy_against_seconds(place, budgets)
+            yield f"budgets-{dataset}-{size}-{kind}-{network}", "seconds", dataset, caption, chart
 
 
 def _judging(records: Records, results: Results) -> Iterator[Plan]:
