@@ -127,17 +127,19 @@ def judge(bench: Bench, book: Book, file: Path) -> Judged:
 
 def ranks(layout: Layout, tree: Mapping[str, Any], book: Book, files: Sequence[Path], dataset: str) -> dict[str, Any]:
     """Judge every set under both protocols; how alike they rank, and the figure of it."""
-    judged = {}
+    judged, labels = {}, []
     for name in (FAST, PUBLISHED):
         bench = Bench.of(layout, tree, dataset, way=Way(protocol=name))
         judged[name] = [judge(bench, book, file) for file in files]
+        plain = ", no augmentation" if name == FAST and bench.protocol.augmentation == "none" else ""
+        labels.append(f"Test accuracy in %, protocol {name}{plain}")
     told = [CondensedDataset.load(file).provenance for file in files]
     sizes = np.array([one.images_per_class for one in told])
     x, y = (np.array([one.accuracy for one in judged[name]]) for name in (FAST, PUBLISHED))
     found = bounds(kendall, x, y, resamples=RESAMPLES, seed=0)
     figure = layout.root / f"ranks-{dataset}.png"
     title = f"{shown(dataset)}: {len(files)} sets, Kendall's tau {found.value:.2f}"
-    write_bytes(figure, drawn(title, [one.method for one in told], x, y))
+    write_bytes(figure, drawn(title, labels, [one.method for one in told], x, y))
     return {
         "kendall": found.model_dump(),
         "kendall_within_size": {int(size): kendall(x[sizes == size], y[sizes == size]) for size in np.unique(sizes)},
@@ -172,7 +174,7 @@ def precisions(
     }
 
 
-def drawn(title: str, methods: Sequence[str], x: np.ndarray, y: np.ndarray) -> bytes:
+def drawn(title: str, labels: Sequence[str], methods: Sequence[str], x: np.ndarray, y: np.ndarray) -> bytes:
     """One point for each set: its accuracy under both protocols, and the line of equality."""
 
     def draw(figure: Figure) -> None:
@@ -183,8 +185,8 @@ def drawn(title: str, methods: Sequence[str], x: np.ndarray, y: np.ndarray) -> b
             mine = np.array([name == method for name in methods])
             style: dict[str, Any] = {"color": colour(method), "marker": marker(method), "linestyle": "none"}
             axes.plot(x[mine], y[mine], label=method_name(method), **style)
-        axes.set_xlabel(f"Test accuracy in %, protocol {FAST}")
-        axes.set_ylabel(f"Test accuracy in %, protocol {PUBLISHED}")
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
         axes.set_title(title)
         legend(figure, axes)
 
