@@ -160,7 +160,8 @@ def test_another_runs_piece_adds_to_the_history_and_takes_nothing_away(tmp_path:
 def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog("digits random", show=True)
     log.progress(1, 10)
-    log.progress(10, 10, "epoch 3")
+    for _ in range(3):  # as where a network that is trained is asked, part after part
+        log.progress(10, 10, "epoch 3")
     assert capsys.readouterr().err == "digits random: 10/10, epoch 3\n"
 
 

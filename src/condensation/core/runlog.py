@@ -39,6 +39,7 @@ class RunLog:
         self._path, self._interval, self._shared = checkpoint, checkpoint_seconds, shared
         self._saved = self._printed = time.monotonic()
         self._first: tuple[int, int, float] | None = None
+        self._said: tuple[int, int, str] | None = None
         self._start = (time.perf_counter(), time.process_time())
         self._begun: dict[str, tuple[int, float, float]] = {}
         """By what is kept: rows of the history, wall and CPU seconds that there were before it was begun."""
@@ -63,16 +64,17 @@ class RunLog:
         self.tables[name] = columns
 
     def progress(self, done: int, total: int, note: str = "") -> None:
-        """Say how far the work is; prints at most every 5 seconds, with the time left.
+        """Say how far the work is; prints at most every 5 seconds, with the time left, and once that all is done.
 
         Another total is another piece of work: its time is told from its own beginning.
         """
         now = time.monotonic()
         if self._first is None or self._first[1] != total:
             self._first = (done, total, now)
-        if not self._show or (now - self._printed < 5 and done < total):
+        said = done >= total and self._said == (done, total, note)
+        if not self._show or said or (now - self._printed < 5 and done < total):
             return
-        self._printed = now
+        self._printed, self._said = now, (done, total, note)
         first_done, _, first_time = self._first
         left = (now - first_time) / max(done - first_done, 1) * (total - done)
         estimate = f"about {left:.0f} s left" if done > first_done and done < total else ""
