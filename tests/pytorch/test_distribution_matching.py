@@ -1,5 +1,7 @@
 """Distribution matching: the match against a plain loop, both modes, and a run that goes on where it stopped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from stopping import Stop, StoppingLog
 
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
-from condensation.pytorch import feature_matching
+from condensation.pytorch import feature_matching, precision
 from condensation.pytorch.augment import Augmentation
 from condensation.pytorch.feature_matching import CachedSteps, RealMeans, Step, match, mean_features
 from condensation.pytorch.methods import distribution_matching
@@ -47,7 +49,7 @@ def test_equal_sets_match_exactly():
     real, network = Scale.of(images()).normalise(images().pixels()), step().network
     labels = images().labels
     parts = [real[labels == label] for label in (0, 1)]
-    means = torch.stack([mean_features(network, part) for part in parts])
+    means = torch.stack([mean_features(network, part, "float32") for part in parts])
     value, moved = match(Step(network, step().transforms, means), torch.cat(parts), 1)
     assert value == pytest.approx(0, abs=1e-9)
     assert moved.abs().max() < 1e-5
@@ -68,11 +70,24 @@ def test_value_and_gradient_against_a_plain_loop():
     torch.testing.assert_close(moved, x.grad, rtol=1e-4, atol=1e-7)
 
 
+def test_both_sides_are_rounded_where_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(precision, "available", lambda wanted, device: wanted)  # here, too, if slowly
+    x, network = Scale.of(images()).normalise(images().pixels()), step().network
+    plain, rounded = (RealMeans(images(), NetworkSpec(width=8, depth=2), "none", p) for p in ("float32", "bfloat16"))
+    steps = [real.step(network, None, 0) for real in (plain, rounded)]
+    assert steps[0].means.dtype == steps[1].means.dtype == torch.float32
+    assert 0 < (steps[1].means - steps[0].means).norm() < 0.02 * steps[0].means.norm()
+    noise = torch.randn((6, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    noisy, same = x[:6] + noise, replace(steps[0], precision="bfloat16")
+    moved = [match(each, noisy, 1)[1] for each in (steps[0], same)]
+    assert 0 < (moved[1] - moved[0]).norm() < 0.1 * moved[0].norm()
+
+
 def test_mean_features_do_not_depend_on_chunks(monkeypatch):
     network, x = step().network, torch.randn(7, 1, 8, 8)
-    whole = mean_features(network, x)
+    whole = mean_features(network, x, "float32")
     monkeypatch.setattr(feature_matching, "CHUNK_PIXELS", 2 * 64)
-    torch.testing.assert_close(mean_features(network, x), whole, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(mean_features(network, x, "float32"), whole, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(whole, network.features(x).mean(0).detach(), rtol=1e-5, atol=1e-7)
 
 
@@ -100,7 +115,7 @@ def test_the_distance_falls(mode):
 
 def test_cached_targets_are_the_means_of_the_real_images():
     chosen = params(mode="cached", pool={**POOL, "real_per_class": None})
-    cached = CachedSteps(RealMeans(images(), chosen.network, "none"), chosen.pool, 1, 3, RunLog())
+    cached = CachedSteps(RealMeans(images(), chosen.network, "none", "float32"), chosen.pool, 1, 3, RunLog())
     real, labels = Scale.of(images()).normalise(images().pixels()), images().labels
     steps = [cached.step(iteration) for iteration in range(40)]
     assert len({id(each.network) for each in steps}) == 4

@@ -9,6 +9,7 @@ from stopping import Stop, StoppingLog
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
+from condensation.pytorch import precision
 from condensation.pytorch.kernels import fully_connected, linear
 from condensation.pytorch.methods import kernel_ridge
 from condensation.pytorch.methods.kernel_ridge import Learning, Pool, real_features
@@ -103,9 +104,17 @@ def test_a_network_learns_the_set_while_it_lives(train):
 def test_real_features_do_not_depend_on_chunks(monkeypatch):
     network, x = build(NetworkSpec(width=8, depth=2), image_shape=(8, 8, 1), classes=2, seed=0), torch.randn(7, 1, 8, 8)
     monkeypatch.setattr(kernel_ridge, "CHUNK_PIXELS", 2 * 64)
-    found = real_features(network, x)
+    found = real_features(network, x, "float32")
     assert not found.requires_grad
     torch.testing.assert_close(found, network.features(x).detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_real_features_are_rounded_where_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(precision, "available", lambda wanted, device: wanted)  # here, too, if slowly
+    network, x = build(NetworkSpec(width=8, depth=2), image_shape=(8, 8, 1), classes=2, seed=0), torch.randn(7, 1, 8, 8)
+    plain, rounded = (real_features(network, x, wanted) for wanted in ("float32", "bfloat16"))
+    assert rounded.dtype == torch.float32
+    assert 0 < (rounded - plain).norm() < 0.02 * plain.norm()
 
 
 @pytest.mark.parametrize("kernel", ["ntk", "features"])

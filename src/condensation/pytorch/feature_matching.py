@@ -20,23 +20,32 @@ from condensation.pytorch.fused import fused_features
 from condensation.pytorch.matching import CHUNK_PIXELS, matchable, siamese
 from condensation.pytorch.networks import Network, NetworkSpec
 from condensation.pytorch.pool import PoolParams, Targets, make_pool
+from condensation.pytorch.precision import Precision, in_precision
 from condensation.pytorch.synthetic import Scale, real_batch, untiled
 
 
 @dataclass(frozen=True)
 class Step:
-    """One network, the transform of each class, and the mean features of real images, float32 (classes, d)."""
+    """One network, the transform of each class, and the mean features of real images, float32 (classes, d).
+
+    precision: of the network's products.
+    """
 
     network: Network
     transforms: list[Augmentation]
     means: Tensor
+    precision: Precision = "float32"
 
 
 class RealMeans:
-    """The real side: mean features of a training set's classes in any network, under transforms drawn by a seed."""
+    """The real side: mean features of a training set's classes in any network, under transforms drawn by a seed.
 
-    def __init__(self, train: ImageSet, spec: NetworkSpec, strategy: str) -> None:
+    precision: of the networks' products, here and where the means are matched.
+    """
+
+    def __init__(self, train: ImageSet, spec: NetworkSpec, strategy: str, precision: Precision) -> None:
         self.train, self.scale, self.spec = train, Scale.of(train), matchable(spec, train.image_shape)
+        self.precision: Precision = precision
         self._strategy = siamese(strategy, train.class_names)
 
     def transforms(self, seed: int) -> list[Augmentation]:
@@ -50,9 +59,11 @@ class RealMeans:
         transforms = self.transforms(seed)
 
         def mean(label: int) -> Tensor:
-            return mean_features(network, transforms[label](real_batch(self.train, label, count, self.scale, seed)))
+            images = real_batch(self.train, label, count, self.scale, seed)
+            return mean_features(network, transforms[label](images), self.precision)
 
-        return Step(network, transforms, torch.stack(side_by_side(mean, range(len(transforms)))))
+        means = torch.stack(side_by_side(mean, range(len(transforms))))
+        return Step(network, transforms, means, self.precision)
 
 
 class CachedSteps:
@@ -72,16 +83,16 @@ class CachedSteps:
         """What iteration ``iteration`` matches; the same whenever it is asked."""
         rng = generator(derive(self._seed, "step", iteration), "member")
         number, drawn = int(rng.integers(len(self._pool))), int(rng.integers(self._draws))
-        member = self._pool[number]
-        return Step(member.network, self._real.transforms(self._draw_seed(number, drawn)), member.targets[str(drawn)])
+        member, transforms = self._pool[number], self._real.transforms(self._draw_seed(number, drawn))
+        return Step(member.network, transforms, member.targets[str(drawn)], self._real.precision)
 
     def _draw_seed(self, number: int, drawn: int) -> int:
         return derive(self._seed, "pool draw", number, drawn)
 
 
-def mean_features(network: Network, images: Tensor) -> Tensor:
+def mean_features(network: Network, images: Tensor, precision: Precision) -> Tensor:
     """Mean of the network's features over (n, c, h, w) images, float32 (d,), a chunk at a time and without a graph."""
-    features = fused_features(network)
+    features = in_precision(fused_features(network), precision)
     with torch.no_grad():
         chunks = images.split(max(1, CHUNK_PIXELS // images[0, 0].numel()))
         return torch.stack([features(chunk).sum(0) for chunk in chunks]).sum(0) / len(images)
@@ -92,7 +103,7 @@ def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, T
 
     Classes do not meet: each is passed by itself, which bounds the memory.
     """
-    by_class, seen = images.chunk(len(step.means)), fused_features(step.network)
+    by_class, seen = images.chunk(len(step.means)), in_precision(fused_features(step.network), step.precision)
 
     def matched(label: int) -> tuple[float, Tensor]:
         x = by_class[label].detach().requires_grad_()

@@ -25,12 +25,14 @@ from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
 from condensation.pytorch.matching import freeze_statistics
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
+from condensation.pytorch.precision import Precision
 from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of, statistics_batch
 
 
 class Params(Section):
     """Defaults are the published values.
 
+    precision: of the networks' products; bfloat16 is faster on processors that have it, and rounds.
     strategy: augmentation, operations joined by ``_``, of which one is drawn for each class and step; flips are left
     out where classes are digits. pictures_per_image: how many pictures an image holds, each a tile that is enlarged
     to the image's size when read. pool, pool_draws: needed by ``cached``; transforms drawn for each network and class.
@@ -38,6 +40,7 @@ class Params(Section):
 
     mode: Literal["exact", "cached"] = "exact"
     network: NetworkSpec
+    precision: Precision = "float32"
     initialisation: Initialisation = "real"
     pictures_per_image: int = Field(1, ge=1)
     strategy: Strategy = "colour_crop_cutout_flip_scale_rotate"
@@ -57,7 +60,7 @@ class Params(Section):
 
 def _steps(train: ImageSet, params: Params, seed: int, log: RunLog) -> Callable[[int], Step]:
     """From an iteration's number to what it matches; the same whenever it is asked."""
-    real = RealMeans(train, params.network, params.strategy)
+    real = RealMeans(train, params.network, params.strategy, params.precision)
     if params.mode == "cached":
         assert params.pool is not None
         return CachedSteps(real, params.pool, params.pool_draws, seed, log).step

@@ -44,6 +44,7 @@ from condensation.pytorch.exchange import targets
 from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
+from condensation.pytorch.precision import Precision
 from condensation.pytorch.sample_environment import EnvironmentParams, SampleEnvironment
 from condensation.pytorch.synthetic import Scale, labels_of, tiled, untiled
 from condensation.pytorch.teacher import load_network
@@ -83,12 +84,13 @@ class ComposeParams(Section):
 class RefineParams(Section):
     """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
 
-    at_once: images of a class that a step moves; null for all.
+    at_once: images of a class that a step moves; null for all. precision: of the networks' products.
     """
 
     steps: int = Field(ge=1)
     at_once: int | None = Field(ge=1)
     network: NetworkSpec
+    precision: Precision
     strategy: Strategy
     pool: PoolParams
     pool_draws: int = Field(ge=1)
@@ -280,7 +282,7 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     params = desk.params.refine
     if params is None:
         return images
-    real, seed = RealMeans(desk.train, params.network, params.strategy), derive(desk.seed, "refine")
+    real, seed = RealMeans(desk.train, params.network, params.strategy, params.precision), derive(desk.seed, "refine")
     steps = CachedSteps(real, params.pool, params.pool_draws, seed, log)
     moving = Moving(
         images,
