@@ -55,10 +55,9 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
 
     Rows of one method, made with more and more time, are joined.
     """
-    by_method: dict[str, list[Row]] = {}
+    by_method: dict[str, list[Row]] = {row["method"]: [] for row in rows}
     for row in sorted(rows, key=lambda row: row["condense_seconds"]):
-        by_method.setdefault(row["method"], []).append(row)
-    methods = list(dict.fromkeys(row["method"] for row in rows))
+        by_method[row["method"]].append(row)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -66,12 +65,12 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         best = front(points)
         front_line: dict[str, Any] = {"color": INK, "alpha": 0.45, "linewidth": 1.2, "label": "Front"}
         axes.step([x for x, _ in best], [y for _, y in best], where="post", **front_line)
-        for name in methods:
+        for name, mine in by_method.items():
             style: dict[str, Any] = {"color": colour(name), "marker": marker(name), "linestyle": "none", "capsize": 2.5}
-            at = [max(row["condense_seconds"], SHORTEST) for row in by_method[name]]
-            axes.plot(at, [row["accuracy_mean"] for row in by_method[name]], color=colour(name), alpha=0.55)
-            for x, row in zip(at, by_method[name], strict=True):
-                label = method_name(name) if row is by_method[name][0] else None
+            at = [max(row["condense_seconds"], SHORTEST) for row in mine]
+            axes.plot(at, [row["accuracy_mean"] for row in mine], color=colour(name), alpha=0.55)
+            for x, row in zip(at, mine, strict=True):
+                label = method_name(name) if row is mine[0] else None
                 axes.errorbar(x, row["accuracy_mean"], yerr=error_bar(row), label=label, elinewidth=1.2, **style)
         axes.set_xscale("log")
         axes.minorticks_off()
@@ -82,7 +81,7 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
         axes.set_title(title)
         legend(figure, axes)
 
-    return draw, 2.8 + legend_height(len(methods) + 1)
+    return draw, 2.8 + legend_height(len(by_method) + 1)
 
 
 def accuracy_by_size(title: str, rows: Sequence[Row], whole: Row | None) -> Chart:

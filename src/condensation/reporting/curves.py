@@ -91,9 +91,10 @@ def lines_of_sizes(method: str, by_size: Mapping[int, pd.DataFrame]) -> list[Lin
 
 def lines_of_variants(by_variant: Mapping[str, pd.DataFrame]) -> list[Line]:
     """A line per variant, of at most as many as there are colours, each with dashes that its neighbours do not have."""
-    looks = [(tint, TURNS[place % len(TURNS)]) for place, tint in enumerate(COLOURS)]
-    named = zip(by_variant.items(), looks, strict=False)
-    return [Line(curve, variant, tint, dashes=dashes) for (variant, curve), (tint, dashes) in named]
+    return [
+        Line(curve, variant, COLOURS[place], dashes=TURNS[place % len(TURNS)])
+        for place, (variant, curve) in enumerate(by_variant.items())
+    ]
 
 
 def condensing_curves(title: str, lines: Sequence[Line]) -> Chart:

@@ -97,8 +97,12 @@ def _labels(kind: str) -> str:
     return "" if kind == "hard" else f", {kind} labels"
 
 
+def _place(dataset: str, size: int | None, kind: str) -> str:
+    return f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+
+
 def _at_size(dataset: str, kind: str, size: int, rows: list[Row]) -> Iterator[Plan]:
-    place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+    place = _place(dataset, size, kind)
     timed = [row for row in rows if known(row["condense_seconds"])]
     if len(timed) > 1:
         caption = f"{place}: accuracy against seconds. Methods on the line are beaten by no other in both."
@@ -122,7 +126,7 @@ def _budgets(records: Records, results: Results) -> Iterator[Plan]:
         budgets = [row for row in rows if re.fullmatch(r"(.*-)?\d+", row["variant"])]
         methods = {row["method"] for row in budgets}
         budgets += [row for row in rows if not row["variant"] and row["method"] in methods]
-        place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+        place = _place(dataset, size, kind)
         caption = f"{place}: accuracy against seconds, each method with more and more time; network {network}."
         if budgets:
             chart = accuracy_against_seconds(place, budgets)
@@ -134,7 +138,7 @@ def _judging(records: Records, results: Results) -> Iterator[Plan]:
     places = dict.fromkeys((c.dataset, c.images_per_class, c.label_kind) for c in cells)
     for dataset, size, kind in places:
         mine = [c for c in cells if (c.dataset, c.images_per_class, c.label_kind) == (dataset, size, kind)]
-        place = f"{dataset_name(dataset)}, {size} per class{_labels(kind)}"
+        place = _place(dataset, size, kind)
         caption = f"{place}: the judge's networks while they learn."
         yield f"learning-{dataset}-{size}-{kind}", "learning", dataset, caption, judge_curves(place, mine)
 
