@@ -11,7 +11,7 @@ from condensation.core.errors import InputError
 from condensation.core.files import write_json
 from condensation.core.params import check, read_params
 from condensation.reporting.records import Records, read_records
-from condensation.reporting.studies import studies
+from condensation.reporting.studies import factors, studies
 from condensation.stages import study as stage
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.report import report, show
@@ -55,6 +55,39 @@ def test_where_no_method_was_judged_as_it_is_random_images_stand_in_its_place() 
     (table,) = studies(Records((floor, OWN), {}, (OFF,)))
     assert table.columns[3] == "Difference from the method's own"
     assert [row[0].text for row in table.rows] == ["MPS2U", "MPS2U"]
+
+
+def test_variants_that_combine_two_choices_are_shown_one_down_and_the_other_across() -> None:
+    floor = judged("random", {0: [60.0], 1: [61.0], 2: [65.0]})
+    scores = {"lenet-dqn": 70.0, "lenet-agent-off": 62.0, "vgg11-dqn": 66.0, "vgg11-agent-off": 50.0}
+    rows = [judged("mps_o", {s: [value + s] for s in range(3)}, variant=name) for name, value in scores.items()]
+    crossed, every = studies(Records((floor,), {}, tuple(rows)))
+    assert crossed.name == f"{every.name}: MPS-o, with the difference from random"
+    assert crossed.columns == ("Variant", "dqn", "agent-off")
+    texts = [[cell.text for cell in row] for row in crossed.rows]
+    assert texts == [["lenet", "71.0", "63.0"], ["vgg11", "67.0", "51.0"]]
+    best, _ = crossed.rows[0][1:]
+    assert best.note == f"{every.rows[1][3].text} ({every.rows[1][3].note})"
+    assert [cell.mark for row in crossed.rows for cell in row[1:]] == ["up", "", "up", "down"]
+    assert len(every.rows) == 5
+    (alone,) = studies(Records((floor,), {}, tuple(rows[:3])))
+    assert len(alone.rows) == 4, "three of four combinations"
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["a-x", "a-y", "b-x", "b-y"], (["a", "b"], ["x", "y"])),
+        (["a-on-x", "a-on-y", "a-off-x", "a-off-y"], (["a-on", "a-off"], ["x", "y"])),
+        (["a-p-x", "b-p-x", "c-p-x", "a-q-x", "b-q-x", "c-q-x"], (["a", "b", "c"], ["p-x", "q-x"])),
+        (["a-x", "a-y", "b-x"], None),
+        (["agent-off", "reward-gain"], None),
+        (["steps"], None),
+        ([], None),
+    ],
+)
+def test_names_are_taken_apart_where_they_are_every_combination(names: list[str], wanted: object) -> None:
+    assert factors(names) == wanted
 
 
 def test_variants_do_not_enter_the_comparison(tmp_path: Path) -> None:
