@@ -42,8 +42,8 @@ def pool_and_eyes() -> tuple[Pool, Eyes, RidgeLayer]:
     params = UntrainedParams(networks=1, width=4, dimensions=6, views=1, precision="float32")
     inputs = torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
     untrained = UntrainedFeatures((SIDE, SIDE, 1), params, 0).fit(inputs)
-    eyes = Eyes(network, untrained, scale, pixels, 2, 0, precision="float32")
-    pool = Pool(pixels, labels, eyes.see(pixels, labels))
+    eyes = Eyes(network, untrained, scale, 2, 0, precision="float32")
+    pool = Pool(pixels, labels, eyes.fit(pixels, labels, untrained.of(inputs)))
     ridge = RidgeLayer(pool.views.untrained, pool.views.untrained[::3], labels[::3], classes=2, penalty=0.01)
     return pool, eyes, ridge
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from small_environment import SIDE, Halves, environment, pool_and_eyes
 
+from condensation.core.randomness import generator
 from condensation.pytorch.candidates import Views
-from condensation.pytorch.sample_edits import EDITS
+from condensation.pytorch.sample_edits import CONTINUOUS, EDITS
 from condensation.pytorch.sample_environment import SampleEnvironment
 
 KEEP, CENTRAL, OUTER, TURN = 0, 1, 2, 4
@@ -26,7 +27,7 @@ def test_the_authors_reward_is_half_similarity_and_half_classification() -> None
     named = made.pool.views.margin[made._start] > 0
     np.testing.assert_allclose(kept, 0.5 + 0.5 * named)
     _, rewards, _, _ = act(made, KEEP, TURN, KEEP, TURN)
-    pictures = made.images(replace(made.best, base=made._base, edits=made._edits))
+    pictures = made.images(made._base, made._edits)
     change = np.abs(pictures - real).mean((1, 2, 3))
     assert change[[1, 3]].min() > 0.005
     assert change[[0, 2]].max() == 0
@@ -103,17 +104,39 @@ def test_all_samples_that_changed_go_through_the_cnn_in_one_call() -> None:
     assert Halves.calls == 2
 
 
-def test_the_best_set_is_the_one_of_the_highest_held_out_value() -> None:
+def test_the_set_that_is_kept_is_the_best_seen_or_one_that_takes_over_its_samples() -> None:
+    made = environment(discrete=False)
+    rng, start, told = generator(0, "actions"), made.best, []
+    for _ in range(4):
+        made.reset()
+        for _ in range(made.params.steps):
+            before = made.best
+            made.step(rng.uniform(-1, 1, (4, CONTINUOUS)).astype(np.float32))
+            best, now = made.best, made._current()
+            assert best.value >= max(before.value, now.value)
+            own = (best.base == before.base) & (best.edits == before.edits).all(1)
+            taken = (best.base == now.base) & (best.edits == now.edits).all(1)
+            assert (own | taken).all()
+            told.append(taken.sum() if best.value > before.value else 0)
+    assert best.value > start.value
+    assert any(0 < count < 4 for count in told), "at least once some samples, not all"
+    features = made.eyes.see(made.images(best.base, best.edits), made.labels).untrained
+    np.testing.assert_allclose(features, best.untrained, rtol=1e-5, atol=1e-6)
+    made.ridge.fit(best.untrained, made.labels)
+    assert made.ridge.value == best.value
+
+
+def test_where_no_sample_helps_the_kept_set_stays() -> None:
     made = environment()
     made.reset()
-    values, start = [], made.best.value
-    for action in (OUTER, CENTRAL):
-        act(made, *(action,) * 4)
-        values.append(made.ridge.value)
-    assert made.best.value == max(start, *values)
-    features = made.eyes.see(made.images(made.best), made.labels).untrained
-    made.ridge.fit(features, made.labels)
-    assert made.ridge.value == pytest.approx(made.best.value, rel=1e-5)
+    before = made.best
+    act(made, KEEP, KEEP, KEEP, KEEP)
+    assert made.best is before
+    made.best = replace(before, value=2.0)  # no layer is worth as much
+    act(made, OUTER, OUTER, OUTER, OUTER)
+    assert made.best.base.tolist() == before.base.tolist()
+    made.ridge.fit(before.untrained, made.labels)
+    assert made._keeper.value == made.ridge.value, "a sample that does not help is taken back"
 
 
 def test_continuous_actions_and_states_of_pixels() -> None:

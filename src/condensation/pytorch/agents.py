@@ -213,13 +213,13 @@ def play(
     """
     total, done = episodes + 1, int(state.get("episodes", 0))
     if done:
-        environment.best = Chosen(state["base"], state["edits"], float(state["value"]))
+        environment.best = Chosen(state["base"], state["edits"], state["untrained"], float(state["value"]))
         if learner:
             learner.restore({k.removeprefix("agent/"): v for k, v in state.items() if k.startswith("agent/")})
 
     def whole() -> dict[str, np.ndarray]:
-        best, agent = environment.best, learner.state() if learner else {}
-        kept = {"base": best.base, "edits": best.edits, "value": np.array(best.value), "episodes": np.array(done)}
+        best, agent = vars(environment.best), learner.state() if learner else {}
+        kept = {name: np.array(value) for name, value in best.items()} | {"episodes": np.array(done)}
         return {**kept, **beside(), **{f"agent/{name}": array for name, array in agent.items()}}
 
     while done < total:

@@ -53,9 +53,7 @@ class Views:
 class Eyes:
     """Sees images through a trained CNN and through untrained networks, a batch in one call of each.
 
-    examples: float32 (n, h, w, c) at pixel scale, on which the ``dimensions`` directions of most variance are found.
-    Maps of more than 512 numbers are first projected on so many random directions, whose angles keep distances.
-    precision: of the CNN's products.
+    ``fit`` comes first. dimensions: of the features. precision: of the CNN's products.
     """
 
     def __init__(
@@ -63,7 +61,6 @@ class Eyes:
         network: Network,
         untrained: UntrainedFeatures,
         scale: tuple[np.ndarray, np.ndarray],
-        examples: np.ndarray,
         dimensions: int,
         seed: int,
         *,
@@ -71,32 +68,39 @@ class Eyes:
     ) -> None:
         trunk, self._logits = cut_at_maps(network.eval().requires_grad_(False).to(memory_format=FASTEST))
         self._maps = in_precision(trunk, precision)
-        self._untrained, self._scale = untrained, scale
-        inputs = to_input(examples, *scale)
+        self._untrained, self._scale, self._dimensions, self._seed = untrained, scale, dimensions, seed
         self._first: Tensor | None = None
-        if (width := self._maps(inputs[:1]).shape[1]) > WIDEST:
-            drawn = generator(seed, "projection").standard_normal((width, WIDEST), np.float32)
-            self._first = torch.from_numpy(drawn / np.float32(WIDEST**0.5))
-        seen = self._seen(inputs)[1].double()
-        self._middle = seen.mean(0)
-        variances, vectors = torch.linalg.eigh((seen - self._middle).T @ (seen - self._middle) / len(seen))
-        kept = variances.flip(0)[:dimensions].clamp_min(0)
-        self._directions = vectors.flip(1)[:, :dimensions] / (kept.mean().sqrt() + 1e-6)
 
-    def see(self, images: np.ndarray, labels: np.ndarray, untrained: np.ndarray | None = None) -> Views:
-        """What the networks say of images float32 (n, h, w, c) at pixel scale with labels int (n,).
+    def fit(self, images: np.ndarray, labels: np.ndarray, untrained: np.ndarray) -> Views:
+        """What ``see`` says of these images, on which the directions of most variance are found.
 
-        untrained: what the untrained ones say, where it is known.
+        Maps of more than 512 numbers are first projected on so many random directions, whose angles keep distances.
         """
         inputs = to_input(images, *self._scale)
+        if (width := self._maps(inputs[:1]).shape[1]) > WIDEST:
+            drawn = generator(self._seed, "projection").standard_normal((width, WIDEST), np.float32)
+            self._first = torch.from_numpy(drawn / np.float32(WIDEST**0.5))
         logits, seen = self._seen(inputs)
+        exact = seen.double()
+        self._middle = exact.mean(0)
+        variances, vectors = torch.linalg.eigh((exact - self._middle).T @ (exact - self._middle) / len(exact))
+        kept = variances.flip(0)[: self._dimensions].clamp_min(0)
+        self._directions = vectors.flip(1)[:, : self._dimensions] / (kept.mean().sqrt() + 1e-6)
+        return self._views(logits, seen, labels, untrained)
+
+    def see(self, images: np.ndarray, labels: np.ndarray) -> Views:
+        """What the networks say of images float32 (n, h, w, c) at pixel scale with labels int (n,)."""
+        inputs = to_input(images, *self._scale)
+        return self._views(*self._seen(inputs), labels, self._untrained.of(inputs))
+
+    def _views(self, logits: Tensor, seen: Tensor, labels: np.ndarray, untrained: np.ndarray) -> Views:
         own = torch.from_numpy(labels)[:, None]
         features = (seen.double() - self._middle) @ self._directions
         return Views(
             logits.softmax(1).gather(1, own)[:, 0].double().numpy(),
             own_margin(logits.numpy(), labels).astype(np.float64),
             features.float().numpy(),
-            self._untrained.of(inputs) if untrained is None else untrained,
+            untrained,
         )
 
     def _seen(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,10 +17,13 @@ Reward, the weighted sum of three parts, which are logged by episode:
         place of the one before it, in shares of that error were every place to gain as much; cut off at -1 and 1.
 The authors' reward is 0.5, 0.5 and 0. By itself it says what to avoid (images that no longer look like their class)
 and not what a set lacks: keeping everything is worth nearly the most. What it can teach is to put a clear image of a
-cell in place of a doubtful one; what the set gains from that, held-out images say, and the best set seen is kept.
+cell in place of a doubtful one; what the set gains from that, held-out images say. All places act at once, and a set
+in which all have moved is hardly ever better than the one before: so the set that is kept takes over, after each step,
+those samples that would make it better one by one.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,18 +74,22 @@ class EnvironmentParams(Section):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A set: positions of its real images in the pool, int (n,), their edits, float (n, 4), and what it is worth."""
+    """A set: positions of its real images in the pool, int (n,), their edits, float (n, 4), and what it is worth.
+
+    untrained: what untrained networks see of its samples, float32 (n, f).
+    """
 
     base: np.ndarray
     edits: np.ndarray
+    untrained: np.ndarray
     value: float
 
 
 class SampleEnvironment(VecEnv):
     """See the module's docstring.
 
-    best: the set of the highest held-out value so far. report: mean reward of the last episode and of its parts, and
-    the share of places whose image was replaced.
+    best: the set that is kept, of the highest held-out value. report: mean reward of the last episode and of its parts,
+    and the share of places whose image was replaced.
     eyes: see edited images; not needed where there are no edits.
     """
 
@@ -113,20 +120,30 @@ class SampleEnvironment(VecEnv):
         actions = gymnasium.spaces.Discrete(len(self._table)) if self._table else _cube(CONTINUOUS)
         super().__init__(len(start), space, actions)
         self._place(start, self._edits)
-        self.best = Chosen(start, self._edits, self.ridge.value)
+        self.best = self._current()
         self.report: dict[str, float] = {}
 
-    def images(self, chosen: Chosen) -> np.ndarray:
-        """The pictures of a set, float32 (n, h, w, c) at pixel scale."""
-        pictures = self.pool.pixels[chosen.base].copy()
-        rows = np.flatnonzero(chosen.edits.any(1))
+    @property
+    def best(self) -> Chosen:
+        """The set that is kept; another may be put in its place."""
+        return self._best
+
+    @best.setter
+    def best(self, chosen: Chosen) -> None:
+        self._best, self._keeper = chosen, copy(self.ridge)
+        self._keeper.fit(chosen.untrained, self.labels)
+
+    def images(self, base: np.ndarray, edits: np.ndarray) -> np.ndarray:
+        """The pictures of a set, float32 (n, h, w, c) at pixel scale; base and edits as in Chosen."""
+        pictures = self.pool.pixels[base].copy()
+        rows = np.flatnonzero(edits.any(1))
         if len(rows) and self.params.edits:
-            pictures[rows] = edited(pictures[rows], chosen.edits[rows], self.params.edits)
+            pictures[rows] = edited(pictures[rows], edits[rows], self.params.edits)
         return pictures
 
     def reset(self) -> np.ndarray:
         """Begin an episode from the start: the first states, float32 (n, d)."""
-        self._done, self._sums, self._replaced = 0, np.zeros(1 + len(PARTS)), 0.0
+        self._done, self._sums = 0, np.zeros(1 + len(PARTS))
         self._place(self._start, np.zeros((self.num_envs, EDITS)))
         return self._observe()
 
@@ -144,8 +161,7 @@ class SampleEnvironment(VecEnv):
         gain = self._place(base, np.clip(edits + move.edits if move.adds else move.edits, -1, 1), self._views)
         rewards = self._reward(gain)
         self._done += 1
-        if self.ridge.value > self.best.value:
-            self.best = Chosen(self._base, self._edits, self.ridge.value)
+        self._keep()
         over = self._done == self.params.steps
         states = self._observe()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -155,12 +171,38 @@ class SampleEnvironment(VecEnv):
             states = self.reset()
         return states, rewards, np.full(self.num_envs, over), infos
 
+    def _current(self) -> Chosen:
+        return Chosen(self._base, self._edits, self._views.untrained, self.ridge.value)
+
+    def _keep(self) -> None:
+        """Keep the set as it is now where it is the best, or those of its samples that make the kept one better.
+
+        One at a time, whichever promises most, until one does not keep its promise.
+        """
+        now = self._current()
+        if now.value > self._best.value:
+            self.best = now
+        while True:
+            best = self._best
+            falls = self._keeper.swaps(best.untrained, now.untrained, self.labels)
+            other = np.arange(self.num_envs) == falls.argmax()
+            if falls.max() <= 0:
+                return
+            base, untrained = np.where(other, now.base, best.base), best.untrained.copy()
+            untrained[other] = now.untrained[other]
+            self._keeper.fit(untrained, self.labels)
+            if self._keeper.value <= best.value:
+                self._keeper.fit(best.untrained, self.labels)
+                return
+            edits = np.where(other[:, None], now.edits, best.edits)
+            self._best = Chosen(base, edits, untrained, self._keeper.value)
+
     def _place(self, base: np.ndarray, edits: np.ndarray, before: Views | None = None) -> np.ndarray:
         """Make this the set, see what changed in one batch and fit the last layer; the gain of each place, float (n,).
 
         before: of the samples of the layer as it is; none, no gain.
         """
-        pictures, views = self.images(Chosen(base, edits, 0.0)), self.pool.views.take(base)
+        pictures, views = self.images(base, edits), self.pool.views.take(base)
         same = np.zeros(self.num_envs, bool)
         if before is not None:
             same = (base == self._base) & (edits == self._edits).all(1)
@@ -209,7 +251,7 @@ class SampleEnvironment(VecEnv):
         return np.clip(np.column_stack([seen, numbers]), -BOUND, BOUND).astype(np.float32)
 
     def _pixels(self) -> np.ndarray:
-        return self.images(Chosen(self._base, self._edits, 0.0)).reshape(self.num_envs, -1)
+        return self.images(self._base, self._edits).reshape(self.num_envs, -1)
 
     def close(self) -> None:
         """Nothing is held open."""

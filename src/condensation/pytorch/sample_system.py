@@ -168,16 +168,9 @@ class System:
         rows = random_candidates(self.rest, params.candidates, self.images_per_class, derive(seed, "candidates"))
         pixels, labels, held = self.rest.pixels(rows), self.rest.labels[rows], self.held.first(params.held)
         untrained, kept = self._untrained(pixels, held)
-        eyes = Eyes(
-            network,
-            untrained,
-            self._scale,
-            pixels,
-            params.dimensions,
-            derive(seed, "eyes"),
-            precision=params.cnn.precision,
-        )
-        pool = Pool(pixels, labels, eyes.see(pixels, labels, kept["pool"]))
+        seen = derive(seed, "eyes")
+        eyes = Eyes(network, untrained, self._scale, params.dimensions, seen, precision=params.cnn.precision)
+        pool = Pool(pixels, labels, eyes.fit(pixels, labels, kept["pool"]))
         ridge = pool.ridge(kept["held"], held.labels, params.penalties, self.images_per_class, seed)
         start = pool.start(params.start, self.images_per_class, derive(seed, "start"))
         discrete = params.algorithm in DISCRETE
@@ -226,7 +219,7 @@ def condense_by(
     environment, learner = made.environment, made.learner
     condensed = CondensedDataset.build(
         train,
-        environment.images(made.best),
+        environment.images(made.best.base, made.best.edits),
         environment.labels,
         method=method,
         images_per_class=images_per_class,

@@ -39,7 +39,7 @@ def samples_picture(made: Made) -> np.ndarray:
 
     A row of pairs for each class, in the order of the labels, on white; grey pictures come as (h, w).
     """
-    before, after = (made.environment.images(chosen) for chosen in (made.start, made.best))
+    before, after = (made.environment.images(chosen.base, chosen.edits) for chosen in (made.start, made.best))
     labels = made.environment.labels
     rows = [np.flatnonzero(labels == label)[:COLUMNS] for label in np.unique(labels)]
     pairs = [np.concatenate([_strip(images[row]) for images in (before, after)]) for row in rows]
