@@ -208,7 +208,7 @@ def play(
 ) -> None:
     """The agent's episodes and one more without exploring, or as many of random actions where there is none.
 
-    ``environment.best`` is then the best set of all, the start included. state: what a checkpoint of this held, or
+    ``environment.best`` is then the set that is kept of all of them. state: what a checkpoint of this held, or
     nothing of it; beside: what checkpoints hold beside it.
     """
     total, done = episodes + 1, int(state.get("episodes", 0))

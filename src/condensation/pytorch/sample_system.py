@@ -1,8 +1,9 @@
 """What MPS-o and MPS-5o share: a CNN trained on real data, candidates, an agent that makes the set, the best set kept.
 
 A part of ``train``, stratified, is held out: it scores the sets, and with them the agent's episodes. The project's
-validation and test data are never seen. The best set on held-out images among all that the agent went through, the
-start included, is the result; with the agent off the same number of episodes is spent on random actions.
+validation and test data are never seen. The result is the best set on held-out images that can be put together, sample
+by sample, from what the agent goes through, the start included (sample_environment.py); with the agent off the same
+number of episodes is spent on random actions.
 """
 
 import hashlib

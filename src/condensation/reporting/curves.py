@@ -127,6 +127,6 @@ def _panel(axes: Any, line: Line, name: str) -> None:
     mean, low, high = values.mean(), values.min(), values.max()
     style: dict[str, Any] = {"alpha": line.shade, "linestyle": line.dashes, "label": line.label}
     few = "o" if len(mean) == 1 else None
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     axes.fill_between(mean.index, low, high, color=line.tint, alpha=0.12, linewidth=0)
     axes.plot(mean.index, mean, color=line.tint, linewidth=1.4, marker=few, **style)

@@ -6,7 +6,8 @@ of 0.5 similarity + 0.5 classification. Here the CNN is adapted to the images' s
 
 What the authors do not say and is decided here: an action may also put another image of a sample's cell in its place,
 for by edits alone that reward is best where nothing is done; every sample of the set acts at each step, in one batch;
-and the set that is kept is the best one on held-out images. See sample_environment.py for states, actions and reward.
+and the set that is kept is the best on held-out images, sample by sample. See sample_environment.py for states, actions
+and reward.
 """
 
 from condensation.core.condensed import CondensedDataset
