@@ -45,11 +45,22 @@ def test_enlarging_is_linear_between_centres(small: int, large: int) -> None:
     np.testing.assert_allclose(weights @ np.arange(small, dtype=np.float32) ** 2, known, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [-1, 0, 2, 8, 25])
-def test_pictures_that_do_not_fit_are_refused(count: int) -> None:
-    message = f"{count} pictures do not fit an image of 8x9; allowed: the squares of 1..4"
+def test_shared_colours_are_two_grids_of_brightness_and_one_of_colours() -> None:
+    image = np.zeros((1, 8, 8, 3), np.float32)
+    image[0, :4, 4:, 1] = 0.5  # the second picture of the second grid: the sixth
+    image[0, 4:6, 4:6, 2], image[0, 4:6, 6:, 2] = 0.2, -0.1  # its red and its blue, less the brightness
+    read = pictures(image, 8)
+    assert read.shape == (8, 8, 8, 3)
+    green = 0.5 - (0.299 * 0.2 - 0.114 * 0.1) / 0.587
+    np.testing.assert_allclose(read[5], np.broadcast_to([0.7, green, 0.4], (8, 8, 3)), atol=1e-6)
+    assert np.count_nonzero(read) == read[5].size
+
+
+@pytest.mark.parametrize(("count", "channels"), [(-1, 1), (0, 1), (2, 1), (8, 1), (25, 1), (3, 3), (50, 3)])
+def test_pictures_that_do_not_fit_are_refused(count: int, channels: int) -> None:
+    message = f"{count} pictures do not fit an image of 8x9 and {channels} .*; allowed: the squares of 1..4"
     with pytest.raises(InputError, match=message):
-        pictures(np.zeros((1, 8, 9, 1), np.float32), count)
+        pictures(np.zeros((1, 8, 9, channels), np.float32), count)
 
 
 def test_every_export_gives_the_pictures(tmp_path: Path) -> None:

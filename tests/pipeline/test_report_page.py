@@ -81,6 +81,21 @@ def test_the_gallery_shows_the_first_images_of_each_class(per_class: int, column
     assert columns == 1 or (pixels[:, side : side + 2, 3] == 0).all()  # the gap lets the page's colour through
 
 
+def test_pictures_that_share_colours_are_shown_as_they_are_read() -> None:
+    """Two of them in the cell of one, in the upper half; their brightnesses and colours as stored look like nothing."""
+    made = condensed(1, 2, 3)
+    provenance = made.provenance.model_copy(update={"pictures_per_image": 2})
+    image = np.zeros((8, 8, 3), np.float32)
+    image[..., 0], image[..., 1] = 0.5, 0.25
+    image[:4, :4, 2], image[:4, 4:, 2] = 0.3, -0.1  # the colours of the first, red and blue
+    two = CondensedDataset(np.stack([image, image]), made.labels, provenance)
+    cell = np.asarray(excerpt(grid.grid(two), 1, 2, FRAME, 1, 2))[:40, :40, :3] / 255
+    green = 0.5 - (0.299 * 0.3 - 0.114 * 0.1) / 0.587
+    np.testing.assert_allclose(cell[:20, :20], np.broadcast_to([0.8, green, 0.4], (20, 20, 3)), atol=0.003)
+    np.testing.assert_allclose(cell[:20, 20:], 0.25, atol=0.003)
+    assert (cell[20:] == 1).all()
+
+
 def test_a_set_without_a_picture_is_named_and_the_report_goes_on(tmp_path: Path) -> None:
     """A method may make unequal classes, and then its picture has no row and column for each of them."""
     save(tmp_path, judged("random", RANDOM))

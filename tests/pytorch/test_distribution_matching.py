@@ -14,9 +14,10 @@ from condensation.pytorch.augment import Augmentation
 from condensation.pytorch.feature_matching import CachedSteps, RealMeans, Step, match, mean_features
 from condensation.pytorch.methods import distribution_matching
 from condensation.pytorch.networks import NetworkSpec, build
-from condensation.pytorch.synthetic import Scale
+from condensation.pytorch.synthetic import Scale, Storage
 
 POOL = {"runs": 2, "steps": (0, 3), "real_per_class": 8, "batch_size": 6, "learning_rate": 0.05}
+ONE = Storage(1, Scale(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)))
 
 
 def images(n: int = 24, side: int = 8) -> ImageSet:
@@ -50,10 +51,10 @@ def test_equal_sets_match_exactly():
     labels = images().labels
     parts = [real[labels == label] for label in (0, 1)]
     means = torch.stack([mean_features(network, part, "float32") for part in parts])
-    value, moved = match(Step(network, step().transforms, means), torch.cat(parts), 1)
+    value, moved = match(Step(network, step().transforms, means), torch.cat(parts), ONE)
     assert value == pytest.approx(0, abs=1e-9)
     assert moved.abs().max() < 1e-5
-    assert match(Step(network, step().transforms, means.flip(0)), torch.cat(parts), 1)[0] > 0.01
+    assert match(Step(network, step().transforms, means.flip(0)), torch.cat(parts), ONE)[0] > 0.01
 
 
 def test_value_and_gradient_against_a_plain_loop():
@@ -65,7 +66,7 @@ def test_value_and_gradient_against_a_plain_loop():
         difference = sum(given.network.features(image[None])[0] for image in seen) / 2 - given.means[label]
         want = want + (difference * difference).sum()
     want.backward()
-    value, moved = match(given, x.detach(), 1)
+    value, moved = match(given, x.detach(), ONE)
     assert value == pytest.approx(want.item(), rel=1e-5)
     torch.testing.assert_close(moved, x.grad, rtol=1e-4, atol=1e-7)
 
@@ -79,7 +80,7 @@ def test_both_sides_are_rounded_where_that_is_asked_for(monkeypatch):
     assert 0 < (steps[1].means - steps[0].means).norm() < 0.02 * steps[0].means.norm()
     noise = torch.randn((6, 1, 8, 8), generator=torch.Generator().manual_seed(0))
     noisy, same = x[:6] + noise, replace(steps[0], precision="bfloat16")
-    moved = [match(each, noisy, 1)[1] for each in (steps[0], same)]
+    moved = [match(each, noisy, ONE)[1] for each in (steps[0], same)]
     assert 0 < (moved[1] - moved[0]).norm() < 0.1 * moved[0].norm()
 
 

@@ -21,7 +21,7 @@ from condensation.pytorch.matching import (
     siamese,
 )
 from condensation.pytorch.networks import NetworkSpec, build
-from condensation.pytorch.synthetic import untiled
+from condensation.pytorch.synthetic import Scale, Storage
 
 SMOOTH = {"activation": "sigmoid", "width": 4}
 
@@ -156,8 +156,10 @@ def test_the_gradient_goes_through_augmentation_and_tiles():
         "colour_scale_rotate", image_shape=(8, 8, 1), generator=torch.Generator().manual_seed(1), mode="all"
     )
 
+    storage = Storage(4, Scale(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)))
+
     def view(x):
-        return transform(untiled(x, 4))
+        return transform(storage.read(x))
 
     target = real_target(model, transform(images(5, seed=1)), 2)
     x, along = images(2, seed=2), images(2, seed=3)

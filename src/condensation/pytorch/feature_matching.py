@@ -21,7 +21,7 @@ from condensation.pytorch.matching import CHUNK_PIXELS, matchable, siamese
 from condensation.pytorch.networks import Network, NetworkSpec
 from condensation.pytorch.pool import PoolParams, Targets, make_pool
 from condensation.pytorch.precision import Precision, in_precision
-from condensation.pytorch.synthetic import Scale, real_batch, untiled
+from condensation.pytorch.synthetic import Scale, Storage, real_batch
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def mean_features(network: Network, images: Tensor, precision: Precision) -> Ten
         return torch.stack([features(chunk).sum(0) for chunk in chunks]).sum(0) / len(images)
 
 
-def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, Tensor]:
+def match(step: Step, images: Tensor, storage: Storage) -> tuple[float, Tensor]:
     """(squared distances summed over classes, gradient for the images, float32 (classes * images, c, h, w)).
 
     Classes do not meet: each is passed by itself, which bounds the memory.
@@ -107,7 +107,7 @@ def match(step: Step, images: Tensor, pictures_per_image: int) -> tuple[float, T
 
     def matched(label: int) -> tuple[float, Tensor]:
         x = by_class[label].detach().requires_grad_()
-        features = seen(step.transforms[label](untiled(x, pictures_per_image)))
+        features = seen(step.transforms[label](storage.read(x)))
         loss = (features.mean(0) - step.means[label]).square().sum()
         (moved,) = torch.autograd.grad(loss, x)
         return float(loss.detach()), moved
@@ -137,11 +137,11 @@ class Moving:
         self._learning_rate, self._momentum = learning_rate, momentum
         self._at_once, self._seed = min(at_once or self._each, self._each), seed
 
-    def move(self, step: Step, pictures_per_image: int) -> float:
+    def move(self, step: Step, storage: Storage) -> float:
         """One step; the distance before it, summed over classes."""
         step.network.requires_grad_(False)
         rows = self._rows()
-        value, gradient = match(step, self.images[rows], pictures_per_image)
+        value, gradient = match(step, self.images[rows], storage)
         self._velocity[rows] = self._velocity[rows] * self._momentum + gradient
         self.images[rows] -= self._learning_rate * self._velocity[rows]
         self.done += 1
@@ -165,10 +165,10 @@ class Moving:
         self.images, self._velocity = torch.tensor(arrays["images"]), torch.tensor(arrays["velocity"])
         self.done = int(arrays["done"])
 
-    def run(self, steps: int, step: Callable[[int], Step], pictures_per_image: int, log: RunLog) -> None:
+    def run(self, steps: int, step: Callable[[int], Step], storage: Storage, log: RunLog) -> None:
         """Move until ``steps`` are done, saying so."""
         while self.done < steps:
-            value = self.move(step(self.done), pictures_per_image)
+            value = self.move(step(self.done), storage)
             if self.done % 10 == 1:
                 log.metrics(self.done - 1, match_distance=value / self._classes)
             log.progress(self.done, steps)

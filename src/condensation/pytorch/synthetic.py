@@ -1,6 +1,8 @@
 """Learned images on their way in and out: the scale they are optimised at, what they start from, what they hold."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -8,10 +10,12 @@ import torch
 from torch.nn import functional
 
 from condensation.core.images import ImageSet
-from condensation.core.pictures import grid_side
+from condensation.core.pictures import BLUE, GREEN, RED, Tiling, enlargement
 from condensation.core.randomness import generator
 from condensation.pytorch.teacher import normalisation
 
+Shrink = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
+"""(n, c, h, w) to another height and width."""
 Initialisation = Literal["noise", "real", "white", "black", "grey"]
 LEVELS = {"white": 1.0, "black": 0.0, "grey": 0.5}
 PARTING = 0.01
@@ -98,37 +102,80 @@ def _real(train: ImageSet, images_per_class: int, count: int, scale: Scale, rng:
     wanted = images_per_class * count
     members = [train.indices_of(label) for label in range(train.classes)]
     chosen = np.concatenate([rng.choice(m, wanted, replace=wanted > len(m)) for m in members])
-    return tiled(scale.normalise(train.pixels(chosen)), count)
+    return Storage(count, scale).store(scale.normalise(train.pixels(chosen)), functional.adaptive_avg_pool2d)
 
 
-def tiled(images: torch.Tensor, count: int) -> torch.Tensor:
-    """(n * count, c, h, w) to (n, c, h, w): each ``count`` images shrunk (by means) into a square grid, by rows.
+def nearest(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(n, c, h, w) to (n, c, *size): what enlarged bilinearly has the least squared distance from the images."""
+    down, across = (_inverse(small, large) for small, large in zip(size, images.shape[2:], strict=True))
+    return down @ images @ across.T
 
-    Pixels that the grid leaves over (core/pictures.py) are 0, the mean.
+
+@cache
+def _inverse(small: int, large: int) -> torch.Tensor:
+    """The pseudo-inverse of enlarging, float32 (small, large)."""
+    return torch.from_numpy(np.linalg.pinv(enlargement(small, large).astype(np.float64)).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How images hold ``count`` pictures each: ``core.pictures`` for tensors, and its inverse.
+
+    scale: of the images, stored and read. InputError from both when so many pictures do not fit.
     """
-    n, c, h, w = images.shape
-    side = grid_side(h, w, count)
-    if side == 1:
-        return images
+
+    count: int
+    scale: Scale
+
+    def store(self, images: torch.Tensor, shrink: Shrink = nearest) -> torch.Tensor:
+        """(n * count, c, h, w) to (n, c, h, w): each ``count`` images shrunk and put side by side."""
+        _, channels, height, width = images.shape
+        tiling = Tiling.of((height, width, channels), self.count)
+        if tiling.count == 1:
+            return images
+        if not tiling.shared_colours:
+            return _side_by_side(images.unflatten(0, (-1, self.count)), tiling.side, shrink)
+        pixels = images * self.scale.deviation + self.scale.mean
+        bright = (pixels * pixels.new_tensor([RED, GREEN, BLUE]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        colours = pixels[:, ::2] - bright
+        planes = [
+            _side_by_side(bright.view(-1, 2, tiling.side**2, height, width).transpose(1, 2), tiling.side, shrink),
+            _side_by_side(colours.view(-1, 2 * self.count, 1, height, width), 2 * tiling.side, shrink),
+        ]
+        return (torch.cat(planes, 1) - self.scale.mean) / self.scale.deviation
+
+    def read(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, c, h, w) to (n * count, c, h, w): the pictures, enlarged bilinearly; differentiable."""
+        _, channels, height, width = images.shape
+        tiling = Tiling.of((height, width, channels), self.count)
+        if tiling.count == 1:
+            return images
+        if not tiling.shared_colours:
+            return _large(images, tiling.side).flatten(0, 1)
+        planes = images * self.scale.deviation + self.scale.mean
+        bright = _large(planes[:, :2], tiling.side).transpose(1, 2).reshape(-1, 1, height, width)
+        red, blue = _large(planes[:, 2:], 2 * tiling.side).reshape(-1, 2, height, width).split(1, 1)
+        pixels = bright + torch.cat([red, (RED * red + BLUE * blue) / -GREEN, blue], 1)
+        return (pixels - self.scale.mean) / self.scale.deviation
+
+
+def _side_by_side(images: torch.Tensor, side: int, shrink: Shrink) -> torch.Tensor:
+    """(n, side * side, c, h, w) to (n, c, h, w): the images shrunk into a grid, by rows, and 0 beside it."""
+    n, _, c, h, w = images.shape
     high, wide = h // side, w // side
-    small = functional.adaptive_avg_pool2d(images, (high, wide)).view(n // count, side, side, c, high, wide)
-    grid = small.permute(0, 3, 1, 4, 2, 5).reshape(n // count, c, side * high, side * wide)
+    small = shrink(images.flatten(0, 1), (high, wide)).view(n, side, side, c, high, wide)
+    grid = small.permute(0, 3, 1, 4, 2, 5).reshape(n, c, side * high, side * wide)
     return functional.pad(grid, (0, w - side * wide, 0, h - side * high))
 
 
-def untiled(images: torch.Tensor, count: int) -> torch.Tensor:
-    """(n, c, h, w) to (n * count, c, h, w): the pictures of each grid, enlarged bilinearly; differentiable.
-
-    What a network sees of images that hold several pictures: ``core.pictures.pictures``, for tensors.
-    """
+def _large(images: torch.Tensor, side: int) -> torch.Tensor:
+    """(n, c, h, w) to (n, side * side, c, h, w): the tiles of each image by rows, enlarged."""
     n, c, h, w = images.shape
-    side = grid_side(h, w, count)
-    if side == 1:
-        return images
     high, wide = h // side, w // side
     grid = images[:, :, : side * high, : side * wide].reshape(n, c, side, high, side, wide)
-    small = grid.permute(0, 2, 4, 1, 3, 5).reshape(n * count, c, high, wide)
-    return functional.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)
+    small = grid.permute(0, 2, 4, 1, 3, 5).reshape(n * side * side, c, high, wide)
+    large = functional.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)
+    return large.view(n, side * side, c, h, w)
 
 
 def labels_of(classes: int, images_per_class: int) -> torch.Tensor:

@@ -111,7 +111,7 @@ def factors(names: Sequence[str]) -> tuple[list[str], list[str]] | None:
 
 
 def _names(method: str, variant: str) -> tuple[Cell, Cell]:
-    return head(method_name(method)), Cell(variant or "as it is")
+    return head(method_name(method)), head(variant or "as it is")
 
 
 def _across(cells: Judged, networks: Sequence[str]) -> list[Cell]:

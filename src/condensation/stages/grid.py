@@ -1,6 +1,7 @@
 """The picture of a condensed set: a grid with a row for each class."""
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import write_bytes
+from condensation.core.pictures import pictures, shares_colours
 
 TILE, GAP, NAMES, COLUMNS = 40, 3, 92, 20
 
@@ -24,8 +26,7 @@ def grid(condensed: CondensedDataset) -> Image.Image:
         top = GAP + line * (height + GAP)
         draw.text((NAMES - 6, top + height // 2), name[:14], fill="#333333", anchor="rm")
         for column, index in enumerate(indices):
-            tile = _picture(condensed.images[index]).resize((width, height), Image.Resampling.NEAREST)
-            canvas.paste(tile, (NAMES + column * (width + GAP), top))
+            canvas.paste(_cell(condensed, index, (width, height)), (NAMES + column * (width + GAP), top))
     return canvas
 
 
@@ -33,6 +34,19 @@ def _rows(condensed: CondensedDataset, label: int) -> list[tuple[str, np.ndarray
     members = np.flatnonzero(condensed.labels == label)
     name = condensed.provenance.class_names[label]
     return [(name if start == 0 else "", members[start : start + COLUMNS]) for start in range(0, len(members), COLUMNS)]
+
+
+def _cell(condensed: CondensedDataset, index: int, size: tuple[int, int]) -> Image.Image:
+    """An image as it is stored; pictures that share colours one by one, which the stored channels would not show."""
+    image, count = condensed.images[index], condensed.provenance.pictures_per_image
+    if not shares_colours(count):
+        return _picture(image).resize(size, Image.Resampling.NEAREST)
+    cell, side = Image.new("RGB", size, "white"), math.ceil(math.sqrt(count))
+    wide, high = (length // side for length in size)
+    for place, read in enumerate(pictures(image[None], count)):
+        small = _picture(read).resize((wide, high), Image.Resampling.BOX)
+        cell.paste(small, (place % side * wide, place // side * high))
+    return cell
 
 
 def _picture(image: np.ndarray) -> Image.Image:

@@ -26,7 +26,7 @@ from condensation.pytorch.matching import freeze_statistics
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
 from condensation.pytorch.precision import Precision
-from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of, statistics_batch
+from condensation.pytorch.synthetic import Initialisation, Scale, Storage, initialise, labels_of, statistics_batch
 
 
 class Params(Section):
@@ -90,7 +90,7 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
     moving = Moving(start, train.classes, learning_rate=rate, momentum=momentum)
     if kept := log.resume():
         moving.restore(kept)
-    moving.run(params.iterations, steps, pictures, log)
+    moving.run(params.iterations, steps, Storage(pictures, scale), log)
     return CondensedDataset.build(
         train,
         scale.pixels(moving.images),

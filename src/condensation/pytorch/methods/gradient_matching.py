@@ -42,11 +42,11 @@ from condensation.pytorch.precision import Precision
 from condensation.pytorch.synthetic import (
     Initialisation,
     Scale,
+    Storage,
     initialise,
     labels_of,
     real_batch,
     statistics_batch,
-    untiled,
 )
 
 PUBLISHED_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
@@ -114,10 +114,12 @@ class Task:
     strategy: str = "none"
     draws: int = 1
     scale: Scale = field(init=False)
+    storage: Storage = field(init=False)
     spec: NetworkSpec = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", Scale.of(self.train))
+        object.__setattr__(self, "storage", Storage(self.params.pictures_per_image, self.scale))
         object.__setattr__(self, "spec", matchable(self.params.network, self.train.image_shape))
 
     def fresh(self, iteration: int) -> Network:
@@ -301,7 +303,7 @@ def _image_step(
             by_class[label],
             label,
             kind=params.distance,
-            view=partial(_seen, augmentation, params.pictures_per_image),
+            view=partial(_seen, augmentation, task.storage),
             curvature_weight=params.second_order,
         )
 
@@ -311,9 +313,9 @@ def _image_step(
     state.images.sub_(state.velocity, alpha=params.image_learning_rate)
 
 
-def _seen(augmentation: Augmentation, pictures_per_image: int, images: Tensor) -> Tensor:
+def _seen(augmentation: Augmentation, storage: Storage, images: Tensor) -> Tensor:
     """What the network sees of images: their pictures, augmented."""
-    return augmentation(untiled(images, pictures_per_image))
+    return augmentation(storage.read(images))
 
 
 def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int) -> None:
@@ -321,7 +323,7 @@ def _train(task: Task, network: Network, images: Tensor, epochs: int, seed: int)
     network.train()
     params = task.params
     descent = Descent(network.parameters(), optimizer="sgd", momentum=0.0, weight_decay=0.0)
-    seen = untiled(images, params.pictures_per_image)
+    seen = task.storage.read(images)
     labels = labels_of(task.train.classes, len(seen) // task.train.classes)
     for epoch in range(epochs):
         order = torch.from_numpy(generator(seed, "order", epoch).permutation(len(seen)))

@@ -7,8 +7,8 @@ image may hold several pictures, shrunk into its tiles and enlarged when they ar
 networks trained for a short while on what a plan gives and scored on held-out images, say how many, and which share.
 An agent (sample_environment.py) then goes through the set as a whole and puts other candidates in the place of
 pictures, paid for what a last layer on untrained features gains on held-out images. ``refine`` moves the pixels for
-some steps towards the mean features of their classes (feature_matching.py). Soft labels are the teacher's, of each
-picture as it is read.
+some steps towards the mean features of their classes (feature_matching.py), and they stay there where a trial finds
+them better. Soft labels are the teacher's, of each picture as it is read.
 
 A part of ``train``, stratified, is held out of the set; the teacher has seen it, so a plan that follows the teacher
 looks a little better there than it is. The project's validation and test data are never seen.
@@ -18,7 +18,6 @@ al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
 """
 
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,7 +31,7 @@ from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.information import Information
 from condensation.core.params import Section
-from condensation.core.pictures import grid_side
+from condensation.core.pictures import Tiling, shares_colours
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.core.taught import Taught, soft_labels
@@ -46,7 +45,7 @@ from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
 from condensation.pytorch.precision import Precision
 from condensation.pytorch.sample_environment import EnvironmentParams, SampleEnvironment
-from condensation.pytorch.synthetic import Scale, labels_of, tiled, untiled
+from condensation.pytorch.synthetic import Scale, Storage, labels_of
 from condensation.pytorch.teacher import load_network
 from condensation.pytorch.training import Recipe, Training, predict
 from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
@@ -54,6 +53,7 @@ from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
 SPARE = 2
 """A class has at least this many times as many candidates as pictures are taken of it, as far as it has them."""
 Arrays = dict[str, np.ndarray]
+Scoring = Literal["information", "confidence", "none"]
 
 
 class TrialParams(Recipe):
@@ -99,9 +99,10 @@ class RefineParams(Section):
 
 
 class Params(Section):
-    """pictures: how many pictures an image may hold, squares, each tried. sure: shares of a class that are tried as
-    candidates, those of which the teacher is surest. candidates: the most of a class, random ones of the share.
-    scoring: what is chosen among candidates; ``confidence``: the surest, ``none``: random ones.
+    """pictures: how many pictures an image may hold, each tried; those that share colours (core/pictures.py) where
+    there are colours. sure: shares of a class that are tried as candidates, those of which the teacher is surest.
+    candidates: the most of a class, random ones of the share. scoring: what is chosen among candidates;
+    ``confidence``: the surest, ``none``: random ones.
     temperature: what the teacher's logits are divided by for soft labels. hold_out: share of each class of train.
     compose, refine: null to leave that part out.
     """
@@ -111,7 +112,7 @@ class Params(Section):
     pictures: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     sure: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
     candidates: int = Field(ge=1)
-    scoring: Literal["information", "confidence", "none"]
+    scoring: Scoring
     hold_out: float = Field(gt=0, lt=1)
     trial: TrialParams
     compose: ComposeParams | None
@@ -135,8 +136,10 @@ class Desk:
 
     def __init__(self, train: ImageSet, images_per_class: int, params: Params, seed: int, teacher: Path) -> None:
         check_request(train, images_per_class)
-        for count in params.pictures:
-            grid_side(*train.image_shape[:2], count)
+        grey = train.image_shape[2] == 1
+        self.counts = [n for n in params.pictures if not (grey and shares_colours(n))] or params.pictures
+        for count in self.counts:
+            Tiling.of(train.image_shape, count)
         self.train, self.images_per_class, self.params, self.seed = train, images_per_class, params, seed
         self.taught, self._network = Taught.load(teacher, train), load_network(teacher)[0]
         self.scale, self.labels = Scale.of(train), labels_of(train.classes, images_per_class)
@@ -153,29 +156,37 @@ class Desk:
         some = generator(self.seed, "candidates", label).permutation(len(share))
         return share[np.sort(some[: max(self.params.candidates, least)])]
 
-    def choose(self, plan: Plan) -> np.ndarray:
-        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken."""
+    def choose(self, plan: Plan, scoring: Scoring | None = None) -> np.ndarray:
+        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken.
+
+        scoring: None for that of the parameters.
+        """
+        scoring = scoring or self.params.scoring
         wanted = self.images_per_class * plan.pictures
         every = [self.candidates(label, plan) for label in range(self.train.classes)]
-        if self.params.scoring == "information":
+        if scoring == "information":
             own = np.concatenate(every)
             counts = np.minimum(wanted, [len(each) for each in every])
             information = Information(self._directions[own], self.train.labels[own], len(every))
             ranked = own[information.rank(counts).chosen]
             every = [ranked[self.train.labels[ranked] == label] for label in range(len(every))]
-        elif self.params.scoring == "none":
+        elif scoring == "none":
             every = [generator(self.seed, "any", label).permutation(own) for label, own in enumerate(every)]
         return np.concatenate([np.resize(own, wanted) if len(own) < wanted else own[:wanted] for own in every])
 
+    def storage(self, pictures: int) -> Storage:
+        """How images hold so many pictures."""
+        return Storage(pictures, self.scale)
+
     def stored(self, chosen: np.ndarray, pictures: int) -> Tensor:
         """Images that hold the chosen ones, normalised float32 (n, c, h, w)."""
-        return tiled(self.scale.normalise(self.train.pixels(chosen)), pictures)
+        return self.storage(pictures).store(self.scale.normalise(self.train.pixels(chosen)))
 
     def soft_labels(self, images: Tensor, pictures: int) -> np.ndarray | None:
         """The teacher's, of every picture as it is read, float16 (n, pictures, classes); None for hard labels."""
         if self.params.labels == "hard":
             return None
-        logits = predict(self._network, untiled(images, pictures))
+        logits = predict(self._network, self.storage(pictures).read(images))
         return soft_labels(logits, self.params.temperature).reshape(len(images), pictures, -1)
 
     def trial(self, images: Tensor, pictures: int) -> float:
@@ -184,7 +195,7 @@ class Desk:
         answers = targets(self.labels.numpy(), self.soft_labels(images, pictures), pictures)
         shape, start = self.train.image_shape, derive(seed, "network")
         network = build(recipe.network, image_shape=shape, classes=self.train.classes, seed=start)
-        for _ in Training(network, untiled(images, pictures), answers, recipe=recipe, seed=seed):
+        for _ in Training(network, self.storage(pictures).read(images), answers, recipe=recipe, seed=seed):
             pass
         logits = predict(network, self.scale.normalise(self.held.pixels()))
         return float((logits.argmax(1) == self.held.labels).mean())
@@ -194,7 +205,7 @@ class Desk:
         labels = range(self.train.classes)
         others = [np.setdiff1d(self.candidates(label, plan), chosen)[: params.others] for label in labels]
         rows = np.unique(np.concatenate([chosen, *others]))
-        read = as_read(self.scale.normalise(self.train.pixels(rows)), plan.pictures)
+        read = as_read(self.scale.normalise(self.train.pixels(rows)), self.storage(plan.pictures))
         shape, seed = self.train.image_shape, derive(self.seed, "untrained")
         untrained = UntrainedFeatures(shape, params.untrained, seed).fit(read)
         own, logits = self.train.labels[rows], torch.from_numpy(self.taught.logits[rows])
@@ -209,10 +220,10 @@ class Desk:
         return rows, SampleEnvironment(pool, None, ridge, params.environment, start, discrete=True)
 
 
-def as_read(images: Tensor, pictures: int) -> Tensor:
-    """Images (n, c, h, w) as they come out of the storage of one of ``pictures``: the same shape, less detail."""
-    full = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % pictures))
-    return untiled(tiled(full, pictures), pictures)[: len(images)]
+def as_read(images: Tensor, storage: Storage) -> Tensor:
+    """Images (n, c, h, w) as they come out of the storage: the same shape, less detail."""
+    full = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % storage.count))
+    return storage.read(storage.store(full))[: len(images)]
 
 
 @blas_on_one_core()
@@ -243,23 +254,37 @@ def condense(
 
 
 def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
-    """The plan whose images train a small network best for the held-out images, the first of equals; its choice."""
-    plans = [Plan(*each) for each in product(desk.params.pictures, desk.params.sure)]
-    if len(plans) == 1:
-        return plans[0], desk.choose(plans[0])
+    """The plan whose images train a small network best for the held-out images, the first of equals; its choice.
+
+    How many pictures is tried first, with random ones of the first share, which costs nothing to choose; then the
+    shares, with the method's own choice.
+    """
+    counts, shares = desk.counts, desk.params.sure
 
     def tried() -> Arrays:
-        scores, choices = [], []
-        for plan in plans:
-            choices.append(desk.choose(plan))
-            scores.append(desk.trial(desk.stored(choices[-1], plan.pictures), plan.pictures))
-            log.progress(len(scores), len(plans), f"trials, held-out {100 * max(scores):.1f} %")
-        return {"scores": np.array(scores), "chosen": choices[int(np.argmax(scores))]}
+        told: dict[str, list[float]] = {"pictures": [], "sure": [], "held_out_accuracy": []}
+        total = sum(len(each) for each in (counts, shares) if len(each) > 1)
+
+        def score(plan: Plan, chosen: np.ndarray) -> float:
+            found = desk.trial(desk.stored(chosen, plan.pictures), plan.pictures)
+            for name, value in zip(told, (plan.pictures, plan.sure, found), strict=True):
+                told[name].append(value)
+            best = 100 * max(told["held_out_accuracy"])
+            log.progress(len(told["sure"]), total, f"trials, held-out {best:.1f} %")
+            return found
+
+        plans = [Plan(count, shares[0]) for count in counts]
+        plan = max(plans, key=lambda each: score(each, desk.choose(each, "none"))) if len(plans) > 1 else plans[0]
+        choices = [(each, desk.choose(each)) for each in (Plan(plan.pictures, share) for share in shares)]
+        plan, chosen = max(choices, key=lambda each: score(*each)) if len(choices) > 1 else choices[0]
+        return {"plan": np.array([plan.pictures, plan.sure]), "chosen": chosen} | {
+            k: np.array(v) for k, v in told.items()
+        }
 
     kept = log.keep("trials", tried)
-    told = {name: np.array([getattr(plan, name) for plan in plans]) for name in ("pictures", "sure")}
-    log.table("trials", **told, held_out_accuracy=kept["scores"])
-    return plans[int(kept["scores"].argmax())], kept["chosen"]
+    if len(kept["sure"]):
+        log.table("trials", **{name: kept[name] for name in ("pictures", "sure", "held_out_accuracy")})
+    return Plan(int(kept["plan"][0]), float(kept["plan"][1])), kept["chosen"]
 
 
 def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arrays) -> np.ndarray:
@@ -278,14 +303,17 @@ def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arr
 
 
 def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) -> Tensor:
-    """The images, normalised float32 (n, c, h, w), moved towards the mean features of their classes."""
+    """The images, normalised float32 (n, c, h, w), moved towards the mean features of their classes.
+
+    As they were where a trial does not find them better: moving helps small sets, and not large ones.
+    """
     params = desk.params.refine
     if params is None:
         return images
     real, seed = RealMeans(desk.train, params.network, params.strategy, params.precision), derive(desk.seed, "refine")
     steps = CachedSteps(real, params.pool, params.pool_draws, seed, log)
     moving = Moving(
-        images,
+        images.clone(),
         desk.train.classes,
         learning_rate=params.image_learning_rate,
         momentum=params.image_momentum,
@@ -294,5 +322,11 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     )
     if "velocity" in state:
         moving.restore(state)
-    moving.run(params.steps, steps.step, plan.pictures, log)
-    return moving.images
+    moving.run(params.steps, steps.step, desk.storage(plan.pictures), log)
+
+    def tried() -> Arrays:
+        return {"held_out_accuracy": np.array([desk.trial(each, plan.pictures) for each in (images, moving.images)])}
+
+    before, after = log.keep("refinement tried", tried)["held_out_accuracy"]
+    log.table("refinement", moved=np.array([False, True]), held_out_accuracy=np.array([before, after]))
+    return moving.images if after > before else images
