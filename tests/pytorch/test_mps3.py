@@ -52,13 +52,13 @@ def test_candidates_are_the_surest_and_never_held_out(teacher: Path) -> None:
 
 def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) -> None:
     own, plan = desk(teacher, images_per_class=3), Plan(1, 1.0)
-    chosen = own.choose(plan)
+    chosen = own.choose(plan, "information")
     assert TOY.labels[chosen].tolist() == np.repeat([0, 1, 2], 3).tolist()
     assert len(set(chosen.tolist())) == 9
-    ranked = desk(teacher, images_per_class=3, scoring="confidence").choose(plan).reshape(3, 3)
+    ranked = own.choose(plan, "confidence").reshape(3, 3)
     margins = own.taught.margins(TOY.labels)
     assert (np.diff(margins[ranked], axis=1) <= 0).all()
-    assert not np.array_equal(chosen, desk(teacher, images_per_class=3, scoring="none").choose(plan))
+    assert not np.array_equal(chosen, own.choose(plan, "none"))
 
 
 def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teacher: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
     own = desk(teacher, pictures=[1, 4, 8, 9], sure=[0.3, 0.5, 1.0])
     plan, chosen = best_plan(own, log)
     assert plan == Plan(4, 0.5)
-    np.testing.assert_array_equal(chosen, own.choose(plan))
+    np.testing.assert_array_equal(chosen, own.choose(plan, "information"))
     assert not scores
     table = log.tables["trials"]
     assert table["pictures"].tolist() == [1, 4, 9, 4, 4, 4]
@@ -111,7 +111,7 @@ def test_an_image_as_read_lost_its_detail_and_nothing_else() -> None:
 
 def test_the_agent_keeps_to_candidates_and_never_ends_worse_than_it_began(teacher: Path) -> None:
     own, plan = desk(teacher), Plan(4, 1.0)
-    start = own.choose(plan)
+    start = own.choose(plan, "information")
     assert own.params.compose is not None
     rows, environment = own.world(start, plan, own.params.compose)
     np.testing.assert_array_equal(rows[environment.best.base], start)

@@ -156,12 +156,8 @@ class Desk:
         some = generator(self.seed, "candidates", label).permutation(len(share))
         return share[np.sort(some[: max(self.params.candidates, least)])]
 
-    def choose(self, plan: Plan, scoring: Scoring | None = None) -> np.ndarray:
-        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken.
-
-        scoring: None for that of the parameters.
-        """
-        scoring = scoring or self.params.scoring
+    def choose(self, plan: Plan, scoring: Scoring) -> np.ndarray:
+        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken."""
         wanted = self.images_per_class * plan.pictures
         every = [self.candidates(label, plan) for label in range(self.train.classes)]
         if scoring == "information":
@@ -257,32 +253,32 @@ def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
     """The plan whose images train a small network best for the held-out images, the first of equals; its choice.
 
     How many pictures is tried first, with random ones of the first share, which costs nothing to choose; then the
-    shares, with the method's own choice.
+    shares, with the method's own choice. What there is only one of is not tried.
     """
     counts, shares = desk.counts, desk.params.sure
+    total = sum(len(each) for each in (counts, shares) if len(each) > 1)
 
     def tried() -> Arrays:
         told: dict[str, list[float]] = {"pictures": [], "sure": [], "held_out_accuracy": []}
-        total = sum(len(each) for each in (counts, shares) if len(each) > 1)
 
-        def score(plan: Plan, chosen: np.ndarray) -> float:
-            found = desk.trial(desk.stored(chosen, plan.pictures), plan.pictures)
-            for name, value in zip(told, (plan.pictures, plan.sure, found), strict=True):
-                told[name].append(value)
-            best = 100 * max(told["held_out_accuracy"])
-            log.progress(len(told["sure"]), total, f"trials, held-out {best:.1f} %")
-            return found
+        def best(plans: list[Plan], scoring: Scoring) -> tuple[Plan, np.ndarray]:
+            options, scores = [], told["held_out_accuracy"]
+            for plan in plans:
+                options.append((plan, desk.choose(plan, scoring)))
+                if len(plans) > 1:
+                    told["pictures"].append(plan.pictures)
+                    told["sure"].append(plan.sure)
+                    scores.append(desk.trial(desk.stored(options[-1][1], plan.pictures), plan.pictures))
+                    log.progress(len(scores), total, f"trials, held-out {100 * max(scores):.1f} %")
+            return options[int(np.argmax(scores[-len(plans) :]))] if len(plans) > 1 else options[0]
 
-        plans = [Plan(count, shares[0]) for count in counts]
-        plan = max(plans, key=lambda each: score(each, desk.choose(each, "none"))) if len(plans) > 1 else plans[0]
-        choices = [(each, desk.choose(each)) for each in (Plan(plan.pictures, share) for share in shares)]
-        plan, chosen = max(choices, key=lambda each: score(*each)) if len(choices) > 1 else choices[0]
-        return {"plan": np.array([plan.pictures, plan.sure]), "chosen": chosen} | {
-            k: np.array(v) for k, v in told.items()
-        }
+        count = best([Plan(count, shares[0]) for count in counts], "none")[0].pictures
+        plan, chosen = best([Plan(count, share) for share in shares], desk.params.scoring)
+        arrays = {name: np.array(values) for name, values in told.items()}
+        return arrays | {"plan": np.array([plan.pictures, plan.sure]), "chosen": chosen}
 
     kept = log.keep("trials", tried)
-    if len(kept["sure"]):
+    if total:
         log.table("trials", **{name: kept[name] for name in ("pictures", "sure", "held_out_accuracy")})
     return Plan(int(kept["plan"][0]), float(kept["plan"][1])), kept["chosen"]
 
