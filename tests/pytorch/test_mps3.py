@@ -15,6 +15,7 @@ from condensation.core.errors import InputError
 from condensation.core.pictures import pictures
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
+from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.methods import mps3
 from condensation.pytorch.methods.mps3 import Desk, Plan, as_read, best_plan, composed
 from condensation.pytorch.synthetic import Scale, Storage, channels_first, nearest
@@ -43,22 +44,22 @@ def test_candidates_are_the_surest_and_never_held_out(teacher: Path) -> None:
     own = desk(teacher)
     margins = own.taught.margins(TOY.labels)
     for label in range(3):
-        found = own.candidates(label, Plan(1, 0.2))
+        found = own.candidates(label, Plan(1, 0.2, "none"))
         rest = np.setdiff1d(TOY.indices_of(label), TOY.held_out(0.1, derive(0, "hold-out")))
         assert len(found) == max(round(0.2 * len(rest)), 4)
         assert found.tolist() == rest[np.argsort(-margins[rest], kind="stable")][: len(found)].tolist()
-    assert len(own.candidates(0, Plan(4, 0.1))) == 16
+    assert len(own.candidates(0, Plan(4, 0.1, "none"))) == 16
 
 
 def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) -> None:
-    own, plan = desk(teacher, images_per_class=3), Plan(1, 1.0)
-    chosen = own.choose(plan, "information")
+    own = desk(teacher, images_per_class=3)
+    chosen = own.choose(Plan(1, 1.0, "information"))
     assert TOY.labels[chosen].tolist() == np.repeat([0, 1, 2], 3).tolist()
     assert len(set(chosen.tolist())) == 9
-    ranked = own.choose(plan, "confidence").reshape(3, 3)
+    ranked = own.choose(Plan(1, 1.0, "confidence")).reshape(3, 3)
     margins = own.taught.margins(TOY.labels)
     assert (np.diff(margins[ranked], axis=1) <= 0).all()
-    assert not np.array_equal(chosen, own.choose(plan, "none"))
+    assert not np.array_equal(chosen, own.choose(Plan(1, 1.0, "none")))
 
 
 def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teacher: Path) -> None:
@@ -75,20 +76,40 @@ def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teach
 def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each number of pictures with the first share, then each share with the best number; 8 needs colours."""
-    scores = [0.4, 0.7, 0.6, 0.5, 0.6, 0.6]
-    monkeypatch.setattr(Desk, "trial", lambda self, images, count: scores.pop(0))
+    """Each number of pictures with random ones of the first share, then each share; 8 needs colours."""
+    scores = {Plan(4, 0.3, "none"): 0.6, Plan(4, 0.5, "information"): 0.7, Plan(4, 1.0, "information"): 0.7}
+    monkeypatch.setattr(Desk, "tried", lambda self, plan: (self.choose(plan), scores.get(plan, 0.5)))
     log = RunLog()
     own = desk(teacher, pictures=[1, 4, 8, 9], sure=[0.3, 0.5, 1.0])
     plan, chosen = best_plan(own, log)
-    assert plan == Plan(4, 0.5)
-    np.testing.assert_array_equal(chosen, own.choose(plan, "information"))
-    assert not scores
+    assert plan == Plan(4, 0.5, "information")
+    np.testing.assert_array_equal(chosen, own.choose(plan))
     table = log.tables["trials"]
     assert table["pictures"].tolist() == [1, 4, 9, 4, 4, 4]
     assert table["sure"].tolist() == [0.3, 0.3, 0.3, 0.3, 0.5, 1.0]
-    assert table["held_out_accuracy"].tolist() == [0.4, 0.7, 0.6, 0.5, 0.6, 0.6]
-    assert best_plan(desk(teacher, pictures=[4], sure=[0.5]), log)[0] == Plan(4, 0.5)
+    assert table["scoring"].tolist() == ["none"] * 3 + ["information"] * 3
+    assert table["held_out_accuracy"].tolist() == [0.5, 0.6, 0.5, 0.5, 0.7, 0.7]
+    log = RunLog()
+    assert best_plan(desk(teacher, pictures=[4], sure=[0.5]), log)[0] == Plan(4, 0.5, "information")
+    assert not log.tables
+
+
+def test_random_pictures_are_taken_where_no_choice_is_better(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Desk, "trial", lambda self, images, count: 0.1 * count)
+    own = desk(teacher, pictures=[1, 4], sure=[1.0, 0.5])
+    plan, chosen = best_plan(own, RunLog())
+    assert plan == Plan(4, 1.0, "none")
+    np.testing.assert_array_equal(chosen, own.choose(plan))
+
+
+def test_a_trial_is_the_same_alone_and_beside_another(teacher: Path) -> None:
+    own = desk(teacher)
+    plans = [Plan(1, 1.0, "none"), Plan(4, 1.0, "information")]
+    beside = side_by_side(own.tried, plans)
+    for (chosen, score), plan in zip(beside, plans, strict=True):
+        alone, accuracy = own.tried(plan)
+        np.testing.assert_array_equal(chosen, alone)
+        assert score == accuracy
 
 
 def test_soft_labels_are_the_teachers_of_the_pictures_as_they_are_read(teacher: Path) -> None:
@@ -110,8 +131,8 @@ def test_an_image_as_read_lost_its_detail_and_nothing_else() -> None:
 
 
 def test_the_agent_keeps_to_candidates_and_never_ends_worse_than_it_began(teacher: Path) -> None:
-    own, plan = desk(teacher), Plan(4, 1.0)
-    start = own.choose(plan, "information")
+    own, plan = desk(teacher), Plan(4, 1.0, "information")
+    start = own.choose(plan)
     assert own.params.compose is not None
     rows, environment = own.world(start, plan, own.params.compose)
     np.testing.assert_array_equal(rows[environment.best.base], start)
@@ -129,17 +150,23 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And are taken where a trial finds that they train a network better, only there."""
-    log, scores = RunLog(), [0.3, 0.4, 0.4, 0.4]
-    monkeypatch.setattr(Desk, "trial", lambda self, images, count: scores.pop(0))
+    log, worth = RunLog(), [0.4]
+    still = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
+
+    def trial(self: Desk, images: torch.Tensor, count: int) -> float:
+        moved = not np.array_equal(self.scale.pixels(images), still.images)
+        return worth[0] if moved else 0.3
+
+    monkeypatch.setattr(Desk, "trial", trial)
     refine = {**contract.QUICK["mps3"]["refine"], "steps": 21, "strategy": "none", "image_learning_rate": 1.0}
     moved = made(teacher, log, compose=None, refine=refine, pictures=[4], sure=[1.0])
-    still = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
     assert not np.allclose(moved.images, still.images, atol=1e-3)
     distances = [row["match_distance"] for row in log.history if "match_distance" in row]
     assert distances[-1] < 0.9 * distances[0]
+    assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0.3, 0.4]
+    worth[0] = 0.3
     same = made(teacher, compose=None, refine=refine, pictures=[4], sure=[1.0])
     np.testing.assert_array_equal(same.images, still.images)
-    assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0.3, 0.4]
 
 
 @pytest.mark.parametrize("saves", [2, 5])

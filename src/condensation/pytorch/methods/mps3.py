@@ -17,6 +17,7 @@ Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure p
 al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -38,7 +39,7 @@ from condensation.core.taught import Taught, soft_labels
 from condensation.pytorch.agents import AgentParams, Learner, play
 from condensation.pytorch.augment import Strategy
 from condensation.pytorch.candidates import Pool, Views
-from condensation.pytorch.cores import blas_on_one_core
+from condensation.pytorch.cores import blas_on_one_core, side_by_side
 from condensation.pytorch.exchange import targets
 from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
 from condensation.pytorch.networks import NetworkSpec, build
@@ -121,10 +122,11 @@ class Params(Section):
 
 @dataclass(frozen=True)
 class Plan:
-    """How many pictures an image holds, and which share of each class counts as sure."""
+    """How many pictures an image holds, which share of each class counts as sure, and what is chosen of it."""
 
     pictures: int
     sure: float
+    scoring: Scoring
 
 
 class Desk:
@@ -147,6 +149,8 @@ class Desk:
         self.held, self._rest = train.take(held), np.setdiff1d(np.arange(len(train)), held)
         check_request(train.take(self._rest), images_per_class)
         self._directions, self._margins = self.taught.directions(), self.taught.margins(train.labels)
+        start, shape = derive(seed, "trial", "network"), train.image_shape
+        self._untrained = build(params.trial.network, image_shape=shape, classes=train.classes, seed=start)
 
     def candidates(self, label: int, plan: Plan) -> np.ndarray:
         """Positions in train of a class's candidates, the surest first."""
@@ -156,17 +160,17 @@ class Desk:
         some = generator(self.seed, "candidates", label).permutation(len(share))
         return share[np.sort(some[: max(self.params.candidates, least)])]
 
-    def choose(self, plan: Plan, scoring: Scoring) -> np.ndarray:
+    def choose(self, plan: Plan) -> np.ndarray:
         """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken."""
         wanted = self.images_per_class * plan.pictures
         every = [self.candidates(label, plan) for label in range(self.train.classes)]
-        if scoring == "information":
+        if plan.scoring == "information":
             own = np.concatenate(every)
             counts = np.minimum(wanted, [len(each) for each in every])
             information = Information(self._directions[own], self.train.labels[own], len(every))
             ranked = own[information.rank(counts).chosen]
             every = [ranked[self.train.labels[ranked] == label] for label in range(len(every))]
-        elif scoring == "none":
+        elif plan.scoring == "none":
             every = [generator(self.seed, "any", label).permutation(own) for label, own in enumerate(every)]
         return np.concatenate([np.resize(own, wanted) if len(own) < wanted else own[:wanted] for own in every])
 
@@ -185,12 +189,15 @@ class Desk:
         logits = predict(self._network, self.storage(pictures).read(images))
         return soft_labels(logits, self.params.temperature).reshape(len(images), pictures, -1)
 
+    def tried(self, plan: Plan) -> tuple[np.ndarray, float]:
+        """What a plan chooses, and what a trial of it gives."""
+        chosen = self.choose(plan)
+        return chosen, self.trial(self.stored(chosen, plan.pictures), plan.pictures)
+
     def trial(self, images: Tensor, pictures: int) -> float:
-        """Held-out accuracy, 0..1, of a small network trained on these images for a short while."""
-        seed, recipe = derive(self.seed, "trial"), self.params.trial
+        """Held-out accuracy, 0..1, of a small network trained on these images."""
+        seed, recipe, network = derive(self.seed, "trial"), self.params.trial, deepcopy(self._untrained)
         answers = targets(self.labels.numpy(), self.soft_labels(images, pictures), pictures)
-        shape, start = self.train.image_shape, derive(seed, "network")
-        network = build(recipe.network, image_shape=shape, classes=self.train.classes, seed=start)
         for _ in Training(network, self.storage(pictures).read(images), answers, recipe=recipe, seed=seed):
             pass
         logits = predict(network, self.scale.normalise(self.held.pixels()))
@@ -253,34 +260,33 @@ def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
     """The plan whose images train a small network best for the held-out images, the first of equals; its choice.
 
     How many pictures is tried first, with random ones of the first share, which costs nothing to choose; then the
-    shares, with the method's own choice. What there is only one of is not tried.
+    shares with the method's own choice, which has to be better than random. A plan that has no other is not tried.
     """
-    counts, shares = desk.counts, desk.params.sure
-    total = sum(len(each) for each in (counts, shares) if len(each) > 1)
+    counts, shares, scoring = desk.counts, desk.params.sure, desk.params.scoring
+    if len(counts) == len(shares) == 1:
+        only = Plan(counts[0], shares[0], scoring)
+        return only, log.keep("chosen", lambda: {"chosen": desk.choose(only)})["chosen"]
+    tried: dict[Plan, tuple[np.ndarray, float]] = {}
 
-    def tried() -> Arrays:
-        told: dict[str, list[float]] = {"pictures": [], "sure": [], "held_out_accuracy": []}
+    def best(plans: list[Plan]) -> Plan:
+        new = [plan for plan in plans if plan not in tried]
+        tried.update(zip(new, side_by_side(desk.tried, new), strict=True))
+        found = max(tried, key=lambda plan: tried[plan][1])
+        log.progress(len(tried), len(counts) + len(shares), f"trials, held-out {100 * tried[found][1]:.1f} %")
+        return found
 
-        def best(plans: list[Plan], scoring: Scoring) -> tuple[Plan, np.ndarray]:
-            options, scores = [], told["held_out_accuracy"]
-            for plan in plans:
-                options.append((plan, desk.choose(plan, scoring)))
-                if len(plans) > 1:
-                    told["pictures"].append(plan.pictures)
-                    told["sure"].append(plan.sure)
-                    scores.append(desk.trial(desk.stored(options[-1][1], plan.pictures), plan.pictures))
-                    log.progress(len(scores), total, f"trials, held-out {100 * max(scores):.1f} %")
-            return options[int(np.argmax(scores[-len(plans) :]))] if len(plans) > 1 else options[0]
+    def every() -> Arrays:
+        many = best([Plan(count, shares[0], "none") for count in counts]).pictures
+        found = best([Plan(many, share, scoring) for share in shares])
+        told = {name: np.array([getattr(plan, name) for plan in tried]) for name in ("pictures", "sure", "scoring")}
+        scores = np.array([score for _, score in tried.values()])
+        return told | {"held_out_accuracy": scores, "chosen": tried[found][0]}
 
-        count = best([Plan(count, shares[0]) for count in counts], "none")[0].pictures
-        plan, chosen = best([Plan(count, share) for share in shares], desk.params.scoring)
-        arrays = {name: np.array(values) for name, values in told.items()}
-        return arrays | {"plan": np.array([plan.pictures, plan.sure]), "chosen": chosen}
-
-    kept = log.keep("trials", tried)
-    if total:
-        log.table("trials", **{name: kept[name] for name in ("pictures", "sure", "held_out_accuracy")})
-    return Plan(int(kept["plan"][0]), float(kept["plan"][1])), kept["chosen"]
+    told = log.keep("trials", every)
+    chosen, row = told.pop("chosen"), int(told["held_out_accuracy"].argmax())
+    log.table("trials", **told)
+    taken: Scoring = "none" if row < len(counts) else scoring
+    return Plan(int(told["pictures"][row]), float(told["sure"][row]), taken), chosen
 
 
 def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arrays) -> np.ndarray:
@@ -321,7 +327,8 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     moving.run(params.steps, steps.step, desk.storage(plan.pictures), log)
 
     def tried() -> Arrays:
-        return {"held_out_accuracy": np.array([desk.trial(each, plan.pictures) for each in (images, moving.images)])}
+        both = side_by_side(lambda each: desk.trial(each, plan.pictures), [images, moving.images])
+        return {"held_out_accuracy": np.array(both)}
 
     before, after = log.keep("refinement tried", tried)["held_out_accuracy"]
     log.table("refinement", moved=np.array([False, True]), held_out_accuracy=np.array([before, after]))
