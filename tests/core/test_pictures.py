@@ -56,7 +56,18 @@ def test_shared_colours_are_two_grids_of_brightness_and_one_of_colours() -> None
     assert np.count_nonzero(read) == read[5].size
 
 
-@pytest.mark.parametrize(("count", "channels"), [(-1, 1), (0, 1), (2, 1), (8, 1), (25, 1), (3, 3), (50, 3)])
+def test_twice_a_square_of_grey_pictures_are_narrow() -> None:
+    image = np.zeros((1, 8, 9, 1), np.float32)
+    image[0, :4, 2:4], image[0, 4:, 6:8] = 1, np.arange(4)[:, None, None]
+    read = pictures(image, 8)
+    assert read.shape == (8, 8, 9, 1)
+    assert read.mean((1, 2, 3)).tolist() == [0, 1, 0, 0, 0, 0, 0, 1.5]
+    np.testing.assert_array_equal(pictures(image, 2)[1, :, 0], image[0, :, 4])
+
+
+@pytest.mark.parametrize(
+    ("count", "channels"), [(-1, 1), (0, 1), (3, 1), (18, 1), (25, 1), (32, 1), (3, 3), (25, 3), (50, 3)]
+)
 def test_pictures_that_do_not_fit_are_refused(count: int, channels: int) -> None:
     message = f"{count} pictures do not fit an image of 8x9 and {channels} .*; allowed: the squares of 1..4"
     with pytest.raises(InputError, match=message):

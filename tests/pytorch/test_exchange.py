@@ -42,12 +42,14 @@ def test_soft_labels_sum_to_one_in_float32(train):
     torch.testing.assert_close(labels, torch.full((3, 3), 1 / 3))
 
 
-def test_tensors_are_tiled_and_read_as_the_decoder_reads():
-    scale = Scale(*torch.tensor([[0.5, 0.4, 0.6], [0.2, 0.3, 0.25]]).view(2, 1, 3, 1, 1))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tensors_are_tiled_and_read_as_the_decoder_reads(channels: int) -> None:
+    mean, deviation = torch.tensor([[0.5, 0.4, 0.6], [0.2, 0.3, 0.25]])[:, :channels].view(2, 1, channels, 1, 1)
+    scale = Scale(mean, deviation)
     for count in (1, 2, 4, 8, 9, 18):
-        images, storage = torch.randn(2 * count, 3, 15, 14, generator=torch.Generator()), Storage(count, scale)
+        images, storage = torch.randn(2 * count, channels, 15, 14, generator=torch.Generator()), Storage(count, scale)
         stored = storage.store(images)
-        assert stored.shape == (2, 3, 15, 14)
+        assert stored.shape == (2, channels, 15, 14)
         read = storage.read(stored)
         np.testing.assert_allclose(scale.pixels(read), pictures(scale.pixels(stored), count), atol=1e-5)
         torch.testing.assert_close(storage.read(storage.store(read)).mean((2, 3)), read.mean((2, 3)), atol=0.1, rtol=0)

@@ -76,11 +76,11 @@ def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teach
 def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each number of pictures with random ones of the first share, then each share; 8 needs colours."""
+    """Each number of pictures with random ones of the first share, then each share; 18 do not fit."""
     scores = {Plan(4, 0.3, "none"): 0.6, Plan(4, 0.5, "information"): 0.7, Plan(4, 1.0, "information"): 0.7}
     monkeypatch.setattr(Desk, "tried", lambda self, plan: (self.choose(plan), scores.get(plan, 0.5)))
     log = RunLog()
-    own = desk(teacher, pictures=[1, 4, 8, 9], sure=[0.3, 0.5, 1.0])
+    own = desk(teacher, pictures=[1, 4, 18, 9], sure=[0.3, 0.5, 1.0])
     plan, chosen = best_plan(own, log)
     assert plan == Plan(4, 0.5, "information")
     np.testing.assert_array_equal(chosen, own.choose(plan))
@@ -186,7 +186,7 @@ def test_a_class_of_fewer_images_than_pictures_gives_some_twice(teacher: Path) -
 
 
 def test_a_class_with_too_few_images_or_pictures_that_do_not_fit_are_refused(teacher: Path) -> None:
-    for count in (25, 8):
+    for count in (25, 18):
         with pytest.raises(InputError, match=f"{count} pictures do not fit an image of 8x8"):
             desk(teacher, pictures=[count])
     with pytest.raises(InputError, match="images per class 24 is not possible"):

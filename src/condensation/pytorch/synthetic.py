@@ -134,13 +134,13 @@ class Storage:
         if tiling.count == 1:
             return images
         if not tiling.shared_colours:
-            return _side_by_side(images.unflatten(0, (-1, self.count)), tiling.side, shrink)
+            return _side_by_side(images.unflatten(0, (-1, self.count)), tiling, shrink)
         pixels = images * self.scale.deviation + self.scale.mean
         bright = (pixels * pixels.new_tensor([RED, GREEN, BLUE]).view(1, 3, 1, 1)).sum(1, keepdim=True)
         colours = pixels[:, ::2] - bright
         planes = [
-            _side_by_side(bright.view(-1, 2, tiling.side**2, height, width).transpose(1, 2), tiling.side, shrink),
-            _side_by_side(colours.view(-1, 2 * self.count, 1, height, width), 2 * tiling.side, shrink),
+            _side_by_side(bright.view(-1, 2, self.count // 2, height, width).transpose(1, 2), tiling, shrink),
+            _side_by_side(colours.view(-1, 2 * self.count, 1, height, width), tiling.colours, shrink),
         ]
         return (torch.cat(planes, 1) - self.scale.mean) / self.scale.deviation
 
@@ -151,31 +151,33 @@ class Storage:
         if tiling.count == 1:
             return images
         if not tiling.shared_colours:
-            return _large(images, tiling.side).flatten(0, 1)
+            return _large(images, tiling).flatten(0, 1)
         planes = images * self.scale.deviation + self.scale.mean
-        bright = _large(planes[:, :2], tiling.side).transpose(1, 2).reshape(-1, 1, height, width)
-        red, blue = _large(planes[:, 2:], 2 * tiling.side).reshape(-1, 2, height, width).split(1, 1)
+        bright = _large(planes[:, :2], tiling).transpose(1, 2).reshape(-1, 1, height, width)
+        red, blue = _large(planes[:, 2:], tiling.colours).reshape(-1, 2, height, width).split(1, 1)
         pixels = bright + torch.cat([red, (RED * red + BLUE * blue) / -GREEN, blue], 1)
         return (pixels - self.scale.mean) / self.scale.deviation
 
 
-def _side_by_side(images: torch.Tensor, side: int, shrink: Shrink) -> torch.Tensor:
-    """(n, side * side, c, h, w) to (n, c, h, w): the images shrunk into a grid, by rows, and 0 beside it."""
+def _side_by_side(images: torch.Tensor, tiling: Tiling, shrink: Shrink) -> torch.Tensor:
+    """(n, rows * columns, c, h, w) to (n, c, h, w): the images shrunk into a grid, by rows, and 0 beside it."""
     n, _, c, h, w = images.shape
-    high, wide = h // side, w // side
-    small = shrink(images.flatten(0, 1), (high, wide)).view(n, side, side, c, high, wide)
-    grid = small.permute(0, 3, 1, 4, 2, 5).reshape(n, c, side * high, side * wide)
-    return functional.pad(grid, (0, w - side * wide, 0, h - side * high))
+    rows, columns = tiling.rows, tiling.columns
+    high, wide = h // rows, w // columns
+    small = shrink(images.flatten(0, 1), (high, wide)).view(n, rows, columns, c, high, wide)
+    grid = small.permute(0, 3, 1, 4, 2, 5).reshape(n, c, rows * high, columns * wide)
+    return functional.pad(grid, (0, w - columns * wide, 0, h - rows * high))
 
 
-def _large(images: torch.Tensor, side: int) -> torch.Tensor:
-    """(n, c, h, w) to (n, side * side, c, h, w): the tiles of each image by rows, enlarged."""
+def _large(images: torch.Tensor, tiling: Tiling) -> torch.Tensor:
+    """(n, c, h, w) to (n, rows * columns, c, h, w): the tiles of each image by rows, enlarged."""
     n, c, h, w = images.shape
-    high, wide = h // side, w // side
-    grid = images[:, :, : side * high, : side * wide].reshape(n, c, side, high, side, wide)
-    small = grid.permute(0, 2, 4, 1, 3, 5).reshape(n * side * side, c, high, wide)
+    rows, columns = tiling.rows, tiling.columns
+    high, wide = h // rows, w // columns
+    grid = images[:, :, : rows * high, : columns * wide].reshape(n, c, rows, high, columns, wide)
+    small = grid.permute(0, 2, 4, 1, 3, 5).reshape(n * rows * columns, c, high, wide)
     large = functional.interpolate(small, size=(h, w), mode="bilinear", align_corners=False)
-    return large.view(n, side * side, c, h, w)
+    return large.view(n, rows * columns, c, h, w)
 
 
 def labels_of(classes: int, images_per_class: int) -> torch.Tensor:

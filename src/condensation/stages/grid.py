@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import write_bytes
-from condensation.core.pictures import pictures, shares_colours
+from condensation.core.pictures import Tiling, pictures
 
 TILE, GAP, NAMES, COLUMNS = 40, 3, 92, 20
 
@@ -37,9 +37,10 @@ def _rows(condensed: CondensedDataset, label: int) -> list[tuple[str, np.ndarray
 
 
 def _cell(condensed: CondensedDataset, index: int, size: tuple[int, int]) -> Image.Image:
-    """An image as it is stored; pictures that share colours one by one, which the stored channels would not show."""
+    """An image as it is stored; its pictures one by one where they are narrow or share colours."""
     image, count = condensed.images[index], condensed.provenance.pictures_per_image
-    if not shares_colours(count):
+    tiling = Tiling.of(condensed.images.shape[1:], count)
+    if tiling.rows == tiling.columns and not tiling.shared_colours:
         return _picture(image).resize(size, Image.Resampling.NEAREST)
     cell, side = Image.new("RGB", size, "white"), math.ceil(math.sqrt(count))
     wide, high = (length // side for length in size)

@@ -32,7 +32,7 @@ from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.information import Information
 from condensation.core.params import Section
-from condensation.core.pictures import Tiling, shares_colours
+from condensation.core.pictures import Tiling
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.core.taught import Taught, soft_labels
@@ -100,10 +100,9 @@ class RefineParams(Section):
 
 
 class Params(Section):
-    """pictures: how many pictures an image may hold, each tried; those that share colours (core/pictures.py) where
-    there are colours. sure: shares of a class that are tried as candidates, those of which the teacher is surest.
-    candidates: the most of a class, random ones of the share. scoring: what is chosen among candidates;
-    ``confidence``: the surest, ``none``: random ones.
+    """pictures: how many an image may hold (core/pictures.py), each that fits is tried. sure: shares of a class that
+    are tried as candidates, those of which the teacher is surest. candidates: the most of a class, random ones of the
+    share. scoring: what is chosen among candidates; ``confidence``: the surest, ``none``: random ones.
     temperature: what the teacher's logits are divided by for soft labels. hold_out: share of each class of train.
     compose, refine: null to leave that part out.
     """
@@ -138,10 +137,9 @@ class Desk:
 
     def __init__(self, train: ImageSet, images_per_class: int, params: Params, seed: int, teacher: Path) -> None:
         check_request(train, images_per_class)
-        grey = train.image_shape[2] == 1
-        self.counts = [n for n in params.pictures if not (grey and shares_colours(n))] or params.pictures
-        for count in self.counts:
-            Tiling.of(train.image_shape, count)
+        self.counts = [count for count in params.pictures if Tiling.found(train.image_shape, count)]
+        if not self.counts:
+            Tiling.of(train.image_shape, params.pictures[0])
         self.train, self.images_per_class, self.params, self.seed = train, images_per_class, params, seed
         self.taught, self._network = Taught.load(teacher, train), load_network(teacher)[0]
         self.scale, self.labels = Scale.of(train), labels_of(train.classes, images_per_class)
