@@ -85,7 +85,8 @@ class ComposeParams(Section):
 class RefineParams(Section):
     """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
 
-    at_once: images of a class that a step moves; null for all. precision: of the networks' products.
+    at_once: pictures of a class that a step moves, as many images as have them; null for all. Matched by a tenth of a
+    class at a time the tenths grow alike. precision: of the networks' products.
     """
 
     steps: int = Field(ge=1)
@@ -317,7 +318,7 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
         desk.train.classes,
         learning_rate=params.image_learning_rate,
         momentum=params.image_momentum,
-        at_once=params.at_once,
+        at_once=max(1, params.at_once // plan.pictures) if params.at_once else None,
         seed=seed,
     )
     if "velocity" in state:
