@@ -10,7 +10,7 @@ import pytest
 from condensation.core.condensed import CondensedDataset
 from condensation.core.files import npz_bytes, write_json
 from condensation.core.images import ImageSet
-from condensation.core.params import check, override, read_params, section
+from condensation.core.params import check, override, read_params, section, with_preset
 from condensation.core.randomness import generator
 from condensation.core.runlog import RunLog
 from condensation.core.taught import FACTS
@@ -86,7 +86,7 @@ def check_study(name: str) -> None:
     assert study.named()
     for method in study.methods:
         for changes in study.named().values():
-            tree = TREE
+            tree = with_preset(TREE, study.preset, method) if study.preset else TREE
             for dotted, value in changes.items():
                 tree = override(tree, f"methods.{method}.{dotted}", json.dumps(value))
             section(tree, f"methods.{method}", method_module(method).Params)

@@ -233,6 +233,19 @@ def test_each_is_made_and_judged_once_under_its_name(tmp_path: Path, ran: Ran) -
         stage.study(layout, {**PARAMS, "seeds": [7]}, "agent", {})
 
 
+def test_a_preset_is_of_the_method_as_it_is_and_of_its_variants_and_not_of_random_images(
+    tmp_path: Path, ran: Ran
+) -> None:
+    stage.study(Layout(tmp_path), PARAMS, "minutes-dsa", {"datasets": ["digits"]})
+    made = [words[5:] for words in ran if words[0] == "condense"]
+    ten = ("--images-per-class", "10", "--variant")
+    assert made[:2] == [
+        (*ten, "", "--preset", "cpu"),
+        (*ten, "steps-2", "--preset", "cpu", "--iterations", "2"),
+    ]
+    assert made[-1] == (*ten, "")
+
+
 def test_a_set_is_made_once_and_judged_by_every_judge(tmp_path: Path, ran: Ran) -> None:
     stage.study(Layout(tmp_path), PARAMS, "architecture", {"datasets": ["digits"], "images_per_class": [1]})
     made = [words for words in ran if words[0] == "condense"]
@@ -248,6 +261,7 @@ def test_a_set_is_made_once_and_judged_by_every_judge(tmp_path: Path, ran: Ran) 
         ({"judges": ["mlpp"]}, "judges.name is 'mlpp'"),
         ({"variants": [{"deep": {"network.depths": 4}}]}, "depths"),
         ({"variant": []}, "studies.agent.variant is unknown"),
+        ({"preset": "cpu"}, "unknown preset of mps1 'cpu'"),
     ],
 )
 def test_a_faulty_study_is_refused_before_any_work(

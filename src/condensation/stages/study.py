@@ -8,7 +8,7 @@ from typing import Any
 
 from condensation.core.errors import InputError, one_of
 from condensation.core.files import write_text
-from condensation.core.params import Section, at, check, override
+from condensation.core.params import Section, at, check, override, with_preset
 from condensation.core.runlog import RunLog
 from condensation.data.sources import dataset_name
 from condensation.stages.layout import Cell, Layout
@@ -21,7 +21,8 @@ Changes = dict[str, Any]
 class StudyParams(Section):
     """What is made and judged.
 
-    datasets, images_per_class, methods: every combination of them. own: whether each method is made as it is, too.
+    datasets, images_per_class, methods: every combination of them. preset: of every method; empty for none.
+    own: whether each method is made as it is, or by the preset, too.
     floor: whether random sets of the same sizes are made and judged beside them.
     variants: groups of changes, each by its name; a variant takes one of each group, and their names, joined.
     judges: networks that judge each set; empty for the protocol's own.
@@ -30,6 +31,7 @@ class StudyParams(Section):
     datasets: list[str]
     images_per_class: list[int]
     methods: list[str]
+    preset: str = ""
     own: bool
     floor: bool
     variants: list[dict[str, Changes]]
@@ -75,7 +77,7 @@ def _work(layout: Layout, tree: Mapping[str, Any], name: str, params: StudyParam
         for variant, changes in _rows(params).items():
             cell = replace(plain, variant=variant)
             log.progress(done, total, str(cell))
-            _make(layout, cell, changes, params.judges)
+            _make(layout, cell, changes, params.judges, params.preset)
             done += 1
         if params.floor:
             _make(layout, replace(plain, method="random"), {}, params.judges)
@@ -89,9 +91,11 @@ def _check(tree: Mapping[str, Any], params: StudyParams) -> None:
 
     for judge in params.judges:
         check({"name": judge}, NetworkSpec, "judges")
-    for method, changes in product(params.methods, params.named().values()):
-        for key, value in changes.items():
-            override(tree, f"methods.{method}.{key}", json.dumps(value))
+    for method in params.methods:
+        preset = with_preset(tree, params.preset, method) if params.preset else tree
+        for changes in params.named().values():
+            for key, value in changes.items():
+                override(preset, f"methods.{method}.{key}", json.dumps(value))
 
 
 def begin(layout: Layout, tree: Mapping[str, Any]) -> None:
@@ -107,12 +111,13 @@ def _rows(params: StudyParams) -> dict[str, Changes]:
     return ({"": {}} if params.own else {}) | params.named()
 
 
-def _make(layout: Layout, cell: Cell, changes: Changes, judges: Sequence[str]) -> None:
+def _make(layout: Layout, cell: Cell, changes: Changes, judges: Sequence[str], preset: str = "") -> None:
     """Condense and judge one cell, as far as that is not done."""
     square = [*("--dataset", cell.dataset, "--method", cell.method), "--images-per-class", str(cell.images_per_class)]
     square += ["--variant", cell.variant]
     if not layout.metrics("condense", cell).exists():
-        options = [word for key, value in changes.items() for word in (f"--{key}", json.dumps(value))]
+        options = ["--preset", preset] if preset else []
+        options += [word for key, value in changes.items() for word in (f"--{key}", json.dumps(value))]
         step(layout, "condense", *square, *options)
     for judge in judges or [""]:
         if not layout.metrics("evaluate", cell, judge).exists():
