@@ -67,7 +67,6 @@ QUICK: dict[str, dict[str, Any]] = {
         "refine": {
             **PARAMS["mps3"]["refine"],
             "steps": 3,
-            "at_once": 1,
             "network": {"width": 8},
             "pool": {"runs": 1, "steps": [0, 2], "real_per_class": 5, "batch_size": 8, "learning_rate": 0.02},
         },

@@ -149,7 +149,7 @@ def test_the_agent_keeps_to_candidates_and_never_ends_worse_than_it_began(teache
 def test_refinement_moves_pixels_towards_the_means_of_their_class(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And are taken where a trial finds that they train a network better, only there."""
+    """And are taken where a trial finds that they train a network better, only there; not where a class has many."""
     log, worth = RunLog(), [0.4]
     still = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
 
@@ -158,7 +158,7 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
         return worth[0] if moved else 0.3
 
     monkeypatch.setattr(Desk, "trial", trial)
-    refine = {**contract.QUICK["mps3"]["refine"], "steps": 21, "strategy": "none", "image_learning_rate": 1.0}
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": 21, "strategy": "none", "image_learning_rate": 0.5}
     moved = made(teacher, log, compose=None, refine=refine, pictures=[4], sure=[1.0])
     assert not np.allclose(moved.images, still.images, atol=1e-3)
     distances = [row["match_distance"] for row in log.history if "match_distance" in row]
@@ -166,6 +166,10 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
     assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0.3, 0.4]
     worth[0] = 0.3
     same = made(teacher, compose=None, refine=refine, pictures=[4], sure=[1.0])
+    np.testing.assert_array_equal(same.images, still.images)
+    worth[0] = 0.4
+    many = {**refine, "most_pictures": 2 * 4 - 1}
+    same = made(teacher, compose=None, refine=many, pictures=[4], sure=[1.0])
     np.testing.assert_array_equal(same.images, still.images)
 
 

@@ -117,44 +117,20 @@ def match(step: Step, images: Tensor, storage: Storage) -> tuple[float, Tensor]:
 
 
 class Moving:
-    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum.
+    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum."""
 
-    at_once: images of a class that a step moves, random ones; None for all. Their mean alone is then matched.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        classes: int,
-        *,
-        learning_rate: float,
-        momentum: float,
-        at_once: int | None = None,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, images: Tensor, classes: int, *, learning_rate: float, momentum: float) -> None:
         self.images, self._velocity, self.done = images, torch.zeros_like(images), 0
-        self._classes, self._each = classes, len(images) // classes
-        self._learning_rate, self._momentum = learning_rate, momentum
-        self._at_once, self._seed = min(at_once or self._each, self._each), seed
+        self._classes, self._learning_rate, self._momentum = classes, learning_rate, momentum
 
     def move(self, step: Step, storage: Storage) -> float:
         """One step; the distance before it, summed over classes."""
         step.network.requires_grad_(False)
-        rows = self._rows()
-        value, gradient = match(step, self.images[rows], storage)
-        self._velocity[rows] = self._velocity[rows] * self._momentum + gradient
-        self.images[rows] -= self._learning_rate * self._velocity[rows]
+        value, gradient = match(step, self.images, storage)
+        self._velocity = self._velocity * self._momentum + gradient
+        self.images -= self._learning_rate * self._velocity
         self.done += 1
         return value
-
-    def _rows(self) -> Tensor:
-        """The images that this step moves, by class."""
-        every = torch.arange(len(self.images)).view(self._classes, self._each)
-        if self._at_once < self._each:
-            rng = generator(derive(self._seed, "at once", self.done), "rows")
-            drawn = np.stack([np.sort(rng.permutation(self._each)[: self._at_once]) for _ in range(self._classes)])
-            every = every.gather(1, torch.from_numpy(drawn))
-        return every.reshape(-1)
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds between two steps: whole."""

@@ -85,12 +85,12 @@ class ComposeParams(Section):
 class RefineParams(Section):
     """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
 
-    at_once: pictures of a class that a step moves, as many images as have them; null for all. Matched by a tenth of a
-    class at a time the tenths grow alike. precision: of the networks' products.
+    most_pictures: classes that hold more are left as they are. image_learning_rate: of one image of a class; of n it is
+    n times that, as the gradient of their mean is an n-th for each. precision: of the networks' products.
     """
 
     steps: int = Field(ge=1)
-    at_once: int | None = Field(ge=1)
+    most_pictures: int = Field(ge=1)
     network: NetworkSpec
     precision: Precision
     strategy: Strategy
@@ -309,17 +309,15 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     As they were where a trial does not find them better: moving helps small sets, and not large ones.
     """
     params = desk.params.refine
-    if params is None:
+    if params is None or desk.images_per_class * plan.pictures > params.most_pictures:
         return images
     real, seed = RealMeans(desk.train, params.network, params.strategy, params.precision), derive(desk.seed, "refine")
     steps = CachedSteps(real, params.pool, params.pool_draws, seed, log)
     moving = Moving(
         images.clone(),
         desk.train.classes,
-        learning_rate=params.image_learning_rate,
+        learning_rate=params.image_learning_rate * desk.images_per_class,
         momentum=params.image_momentum,
-        at_once=max(1, params.at_once // plan.pictures) if params.at_once else None,
-        seed=seed,
     )
     if "velocity" in state:
         moving.restore(state)
