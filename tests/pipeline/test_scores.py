@@ -9,9 +9,9 @@ from condensation.reporting.scores import write_table
 
 
 def test_a_table_is_a_csv_and_a_picture_with_a_panel_for_each_column_of_fractions(tmp_path: Path) -> None:
-    columns = {"label": np.array([0, 1, 0]), "nats": np.array([0.5, -1.25, 1 / 3]), "gain": np.array([1.0, 2.0, 3.0])}
+    columns = {"label": np.arange(21), "nats": np.arange(21) / 3, "gain": np.ones(21)}
     text, picture = write_table(tmp_path, "found_out", columns)
-    assert text.read_text() == "label,nats,gain\n0,0.5,1\n1,-1.25,2\n0,0.333333,3\n"
+    assert text.read_text().startswith("label,nats,gain\n0,0,1\n1,0.333333,1\n")
     with Image.open(picture) as image:
         two = image.size
     first = picture.read_bytes()
@@ -21,3 +21,17 @@ def test_a_table_is_a_csv_and_a_picture_with_a_panel_for_each_column_of_fraction
     with Image.open(picture) as image:
         one = image.size
     assert (one[0], 2 * one[1]) == two
+
+
+def test_a_few_rows_are_bars_by_name(tmp_path: Path) -> None:
+    scores = {"kind": np.array(["none", "all"]), "right": np.array([0.5, 0.75])}
+    text, picture = write_table(tmp_path, "trials", scores)
+    assert text.read_text() == "kind,right\nnone,0.5\nall,0.75\n"
+    first = picture.read_bytes()
+    write_table(tmp_path, "trials", {**scores, "right": np.array([0.5, 0.25])})
+    assert picture.read_bytes() != first
+    with Image.open(picture) as image:
+        two = image.height
+    write_table(tmp_path, "trials", {name: column.repeat(2) for name, column in scores.items()})
+    with Image.open(picture) as image:
+        assert image.height > two

@@ -283,7 +283,7 @@ def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
 
     told = log.keep("trials", every)
     chosen, row = told.pop("chosen"), int(told["held_out_accuracy"].argmax())
-    log.table("trials", **told)
+    log.table("trials", **{name: told[name] for name in ("pictures", "sure", "scoring", "held_out_accuracy")})
     taken: Scoring = "none" if row < len(counts) else scoring
     return Plan(int(told["pictures"][row]), float(told["sure"][row]), taken), chosen
 
