@@ -4,11 +4,11 @@ Candidates are the images of which the seed's teacher is surest, as large a shar
 the ones are taken that tell most about their class beyond what is taken already (conditional mutual information,
 core/information.py), one of each class in turn: so the first k images of a class are a good set of their own. A stored
 image may hold several pictures, shrunk into its tiles and enlarged when they are read (core/pictures.py). Trials, small
-networks trained for a short while on what a plan gives and scored on held-out images, say how many, and which share.
-An agent (sample_environment.py) then goes through the set as a whole and puts other candidates in the place of
-pictures, paid for what a last layer on untrained features gains on held-out images. ``refine`` moves the pixels for
-some steps towards the mean features of their classes (feature_matching.py), and they stay there where a trial finds
-them better. Soft labels are the teacher's, of each picture as it is read.
+networks trained on what a plan gives and scored on held-out images, say how many, which share, and whether the choice
+is better than a random one. An agent (sample_environment.py) then goes through the set as a whole and puts other
+candidates in the place of pictures, paid for what a last layer on untrained features gains on held-out images.
+``refine`` moves the pixels for some steps towards the mean features of their classes (feature_matching.py), and they
+stay there where a trial finds them better. Soft labels are the teacher's, of each picture as it is read.
 
 A part of ``train``, stratified, is held out of the set; the teacher has seen it, so a plan that follows the teacher
 looks a little better there than it is. The project's validation and test data are never seen.
