@@ -1,5 +1,6 @@
 """mps3: what is chosen and in which order, what an image holds, what each part changes, and a run that goes on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,25 @@ def test_a_trial_is_the_same_alone_and_beside_another(teacher: Path) -> None:
         assert score == accuracy
 
 
+def test_a_trial_has_as_many_networks_as_its_steps_allow_and_random_choices_are_anew(
+    teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = {**contract.QUICK["mps3"]["trial"], "networks": 3, "epochs": 1, "max_steps": 7, "batch_size": 4}
+    own = desk(teacher, trial=steps)  # a pass over six images is two steps, over six of four pictures six
+    seen: list[torch.Tensor] = []
+    plan, store = Plan(1, 1.0, "none"), own.stored
+    monkeypatch.setattr(own, "stored", lambda chosen, count: seen.append(chosen) or store(chosen, count))
+    _, score = own.tried(plan)
+    assert len(seen) == 3
+    assert len({tuple(chosen) for chosen in seen}) == 3
+    chosen = list(seen)
+    assert own.trial(lambda turn: store(chosen[turn], 1), 1) == score
+    seen.clear()
+    own.tried(Plan(4, 1.0, "none"))
+    own.tried(Plan(4, 1.0, "information"))
+    assert len(seen) == 2
+
+
 def test_soft_labels_are_the_teachers_of_the_pictures_as_they_are_read(teacher: Path) -> None:
     found = made(teacher, **PLAIN, labels="soft", pictures=[4], sure=[1.0], temperature=3.0)
     network, mean, std = load_network(teacher)
@@ -153,8 +173,8 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
     log, worth = RunLog(), [0.4]
     still = made(teacher, **PLAIN, pictures=[4], sure=[1.0])
 
-    def trial(self: Desk, images: torch.Tensor, count: int) -> float:
-        moved = not np.array_equal(self.scale.pixels(images), still.images)
+    def trial(self: Desk, images: Callable[[int], torch.Tensor], count: int) -> float:
+        moved = not np.array_equal(self.scale.pixels(images(0)), still.images)
         return worth[0] if moved else 0.3
 
     monkeypatch.setattr(Desk, "trial", trial)

@@ -17,6 +17,7 @@ Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure p
 al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,10 @@ Scoring = Literal["information", "confidence", "none"]
 
 
 class TrialParams(Recipe):
-    """The small network that tries a plan."""
+    """The small networks that try a plan: up to ``networks``, as many as ``max_steps`` allow all of them together."""
 
     network: NetworkSpec
+    networks: int = Field(ge=1)
 
 
 class ComposeParams(Section):
@@ -148,8 +150,9 @@ class Desk:
         self.held, self._rest = train.take(held), np.setdiff1d(np.arange(len(train)), held)
         check_request(train.take(self._rest), images_per_class)
         self._directions, self._margins = self.taught.directions(), self.taught.margins(train.labels)
-        start, shape = derive(seed, "trial", "network"), train.image_shape
-        self._untrained = build(params.trial.network, image_shape=shape, classes=train.classes, seed=start)
+        spec, shape, turns = params.trial.network, train.image_shape, range(params.trial.networks)
+        starts = [derive(seed, "trial", "network", turn) for turn in turns]
+        self._untrained = [build(spec, image_shape=shape, classes=train.classes, seed=start) for start in starts]
 
     def candidates(self, label: int, plan: Plan) -> np.ndarray:
         """Positions in train of a class's candidates, the surest first."""
@@ -159,8 +162,11 @@ class Desk:
         some = generator(self.seed, "candidates", label).permutation(len(share))
         return share[np.sort(some[: max(self.params.candidates, least)])]
 
-    def choose(self, plan: Plan) -> np.ndarray:
-        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken."""
+    def choose(self, plan: Plan, turn: int = 0) -> np.ndarray:
+        """Positions in train, int (classes * images_per_class * pictures,), by class, in the order they were taken.
+
+        turn: which of the random choices, where the plan makes such.
+        """
         wanted = self.images_per_class * plan.pictures
         every = [self.candidates(label, plan) for label in range(self.train.classes)]
         if plan.scoring == "information":
@@ -170,7 +176,7 @@ class Desk:
             ranked = own[information.rank(counts).chosen]
             every = [ranked[self.train.labels[ranked] == label] for label in range(len(every))]
         elif plan.scoring == "none":
-            every = [generator(self.seed, "any", label).permutation(own) for label, own in enumerate(every)]
+            every = [generator(self.seed, "any", turn, label).permutation(own) for label, own in enumerate(every)]
         return np.concatenate([np.resize(own, wanted) if len(own) < wanted else own[:wanted] for own in every])
 
     def storage(self, pictures: int) -> Storage:
@@ -189,18 +195,32 @@ class Desk:
         return soft_labels(logits, self.params.temperature).reshape(len(images), pictures, -1)
 
     def tried(self, plan: Plan) -> tuple[np.ndarray, float]:
-        """What a plan chooses, and what a trial of it gives."""
+        """What a plan chooses, and what a trial of it gives; where it chooses anyhow, other pictures every time."""
         chosen = self.choose(plan)
-        return chosen, self.trial(self.stored(chosen, plan.pictures), plan.pictures)
 
-    def trial(self, images: Tensor, pictures: int) -> float:
-        """Held-out accuracy, 0..1, of a small network trained on these images."""
-        seed, recipe, network = derive(self.seed, "trial"), self.params.trial, deepcopy(self._untrained)
-        answers = targets(self.labels.numpy(), self.soft_labels(images, pictures), pictures)
-        for _ in Training(network, self.storage(pictures).read(images), answers, recipe=recipe, seed=seed):
-            pass
-        logits = predict(network, self.scale.normalise(self.held.pixels()))
-        return float((logits.argmax(1) == self.held.labels).mean())
+        def images(turn: int) -> Tensor:
+            return self.stored(self.choose(plan, turn) if plan.scoring == "none" else chosen, plan.pictures)
+
+        return chosen, self.trial(images, plan.pictures)
+
+    def trial(self, images: Callable[[int], Tensor], pictures: int) -> float:
+        """Held-out accuracy, 0..1, of small networks trained on images, those of each turn: their mean.
+
+        Every trial takes as long: a small set, whose score says less, has several turns where a large one has one.
+        """
+        recipe, scores = self.params.trial, list[float]()
+        for turn, start in enumerate(self._untrained):
+            stored, seed = images(turn), derive(self.seed, "trial", turn)
+            answers = targets(self.labels.numpy(), self.soft_labels(stored, pictures), pictures)
+            network, read = deepcopy(start), self.storage(pictures).read(stored)
+            training = Training(network, read, answers, recipe=recipe, seed=seed)
+            for _ in training:
+                pass
+            logits = predict(network, self.scale.normalise(self.held.pixels()))
+            scores.append(float((logits.argmax(1) == self.held.labels).mean()))
+            if (turn + 2) * training.steps > recipe.max_steps:
+                break
+        return float(np.mean(scores))
 
     def world(self, chosen: np.ndarray, plan: Plan, params: ComposeParams) -> tuple[np.ndarray, SampleEnvironment]:
         """(positions in train of its pool, the environment in which the agent goes through the chosen pictures)."""
@@ -324,7 +344,7 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     moving.run(params.steps, steps.step, desk.storage(plan.pictures), log)
 
     def tried() -> Arrays:
-        both = side_by_side(lambda each: desk.trial(each, plan.pictures), [images, moving.images])
+        both = side_by_side(lambda each: desk.trial(lambda _: each, plan.pictures), [images, moving.images])
         return {"held_out_accuracy": np.array(both)}
 
     before, after = log.keep("refinement tried", tried)["held_out_accuracy"]
