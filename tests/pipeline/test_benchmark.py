@@ -98,7 +98,7 @@ def test_targets_are_stages_of_the_pipeline_each_after_what_it_needs() -> None:
     for name, index in place.items():
         dataset = name.partition("@")[2].partition("-")[0]
         assert place[f"prepare@{dataset}"] <= index
-        if name.startswith("condense-taught"):
+        if name.startswith(("condense-taught", "condense-pytorch_taught")):
             assert place[f"teach@{dataset}"] < index
         if name.startswith("evaluate@"):
             made = [place[f"condense-{group}@{name.partition('@')[2]}"] for group in groups_of(name)]

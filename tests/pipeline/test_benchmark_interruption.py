@@ -29,9 +29,15 @@ GRID: dict[str, Any] = {
     "networks": 1,
     "preset": "quick",
     "budget_seconds": 600,
-    "pipeline": {"selection": ["random"], "taught": ["herding"], "pytorch": [METHOD], "tfkeras": ["mps2u"]},
+    "pipeline": {
+        "selection": ["random"],
+        "taught": ["herding"],
+        "pytorch": [METHOD],
+        "pytorch_taught": ["mps3"],
+        "tfkeras": ["mps2u"],
+    },
 }
-GRID["pipeline"]["judged"] = ["random", METHOD, "herding", "mps2u"]
+GRID["pipeline"]["judged"] = ["random", METHOD, "herding", "mps3", "mps2u"]
 ONLY = f"{METHOD},random"
 
 

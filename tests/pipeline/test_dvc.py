@@ -75,8 +75,9 @@ def test_the_benchmark_has_the_params_of_the_pipeline_and_its_own(stage: str) ->
     plain = [name for name in BENCHMARK[stage]["params"] if isinstance(name, str)]
     own = [set(each["benchmark/params.yaml"]) for each in BENCHMARK[stage]["params"] if isinstance(each, dict)]
     preset = ["presets.${preset}.${item.method}"] if stage == "condense-pytorch" else []
-    assert sorted(plain) == sorted({*PIPELINE[stage]["params"], *preset} - {"seeds"})
-    changed = {"seeds"} & set(PIPELINE[stage]["params"])
+    same = PIPELINE[stage.replace("pytorch_taught", "taught")]["params"]
+    assert sorted(plain) == sorted({*same, *preset} - {"seeds"})
+    changed = {"seeds"} & set(same)
     changed |= {"networks"} if stage.startswith("evaluate") else {"preset"} if preset else set()
     assert set().union(*own) == changed
 
@@ -91,7 +92,7 @@ def test_the_benchmark_writes_where_its_layout_says() -> None:
         "teach": {str(layout.teacher(data)), str(layout.teacher_metrics(data))},
         "evaluate": {str(layout.metrics("evaluate", cell))},
         "evaluate-whole": {str(layout.whole_metrics(data))},
-        **{f"condense-{group}": square for group in ("selection", "taught", "pytorch", "tfkeras")},
+        **{f"condense-{group}": square for group in ("selection", "taught", "pytorch", "pytorch_taught", "tfkeras")},
     }
     for stage, paths in want.items():
         outs = [out for kind in ("outs", "metrics", "plots") for out in BENCHMARK[stage].get(kind, [])]
@@ -112,7 +113,7 @@ def test_the_benchmarks_grid_is_sound() -> None:
     for group, methods in groups.items():
         for method in methods:
             entry = METHODS[method]
-            assert entry.module.split(".")[1] == ("selection" if group == "taught" else group)
+            assert entry.module.split(".")[1] == {"taught": "selection", "pytorch_taught": "pytorch"}.get(group, group)
             assert entry.teacher == (group == "taught")
             assert bool(GRID.preset_of(PARAMS, method)) == (group == "pytorch"), "its stage lists the preset"
             changed = GRID.applied(PARAMS, method)

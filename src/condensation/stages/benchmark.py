@@ -27,6 +27,7 @@ class Pipeline(Section):
     selection: list[str]
     taught: list[str]
     pytorch: list[str]
+    pytorch_taught: list[str]
     tfkeras: list[str]
     judged: list[str]
 
