@@ -166,6 +166,15 @@ def test_the_agent_keeps_to_candidates_and_never_ends_worse_than_it_began(teache
     assert (values[-1] > environment.best.value) == (not np.array_equal(start, end))
 
 
+@pytest.mark.parametrize(("decisions", "episodes"), [(1000, 2), (239, 1), (1, 1)])
+def test_the_agent_has_as_many_episodes_as_its_decisions_allow(teacher: Path, decisions: int, episodes: int) -> None:
+    """An episode of 24 places and five steps is 120 of them; one more follows without exploring."""
+    compose = {**contract.QUICK["mps3"]["compose"], "decisions": decisions}
+    own, plan, log = desk(teacher, compose=compose), Plan(4, 1.0, "information"), RunLog()
+    composed(own, own.choose(plan), plan, log, {})
+    assert len(log.history) == episodes + 1
+
+
 def test_refinement_moves_pixels_towards_the_means_of_their_class(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,14 +68,16 @@ class TrialParams(Recipe):
 class ComposeParams(Section):
     """How the agent goes through the set.
 
-    acts: off for as many random actions. others: candidates of a class that it may put in, beside the pictures that it
-    begins with. held: held-out images of a class that score the set. penalties: of the last layer, of which the one is
-    taken that suits random sets.
+    acts: off for as many random actions. episodes: as many, as far as ``decisions``, actions of all places together,
+    allow. others: candidates of a class that it may put in, beside the pictures that it begins with. held: held-out
+    images of a class that score the set. penalties: of the last layer, of which the one is taken that suits random
+    sets.
     """
 
     acts: Literal["on", "off"]
     algorithm: Literal["dqn", "ppo"]
     episodes: int = Field(ge=1)
+    decisions: int = Field(ge=1)
     others: int = Field(ge=1)
     held: int = Field(ge=1)
     environment: EnvironmentParams
@@ -317,7 +319,8 @@ def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arr
     def played() -> Arrays:
         rows, environment = desk.world(chosen, plan, params)
         learner = Learner(environment, params.algorithm, params.learner, seed) if params.acts == "on" else None
-        play(environment, learner, params.episodes, seed=seed, log=log, state=state)
+        allowed = max(params.decisions // (params.environment.steps * len(chosen)), 1)
+        play(environment, learner, min(params.episodes, allowed), seed=seed, log=log, state=state)
         return {"chosen": rows[environment.best.base]}
 
     return log.keep("composed", played)["chosen"]
