@@ -47,9 +47,21 @@ def test_candidates_are_the_surest_and_never_held_out(teacher: Path) -> None:
     for label in range(3):
         found = own.candidates(label, Plan(1, 0.2, "none"))
         rest = np.setdiff1d(TOY.indices_of(label), TOY.held_out(0.1, derive(0, "hold-out")))
+        paying = [image.tobytes() for image in own.paying.images]
+        rest = np.array([row for row in rest if TOY.images[row].tobytes() not in paying])
         assert len(found) == max(round(0.2 * len(rest)), 4)
         assert found.tolist() == rest[np.argsort(-margins[rest], kind="stable")][: len(found)].tolist()
     assert len(own.candidates(0, Plan(4, 0.1, "none"))) == 16
+
+
+def test_what_pays_the_agent_is_in_no_trial(teacher: Path) -> None:
+    own, alone = desk(teacher), desk(teacher, compose=None)
+    parts = [{image.tobytes() for image in part.images} for part in (own.held, own.paying)]
+    assert own.held.counts().tolist() == own.paying.counts().tolist() == [3, 2, 4]
+    assert not parts[0] & parts[1]
+    np.testing.assert_array_equal(own.held.images, alone.held.images)
+    found = [len(each.candidates(0, Plan(4, 1.0, "none"))) for each in (own, alone)]
+    assert found == [30 - 3 - 3, 30 - 3]
 
 
 def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) -> None:

@@ -10,8 +10,9 @@ candidates in the place of pictures, paid for what a last layer on untrained fea
 ``refine`` moves the pixels for some steps towards the mean features of their classes (feature_matching.py), and they
 stay there where a trial finds them better. Soft labels are the teacher's, of each picture as it is read.
 
-A part of ``train``, stratified, is held out of the set; the teacher has seen it, so a plan that follows the teacher
-looks a little better there than it is. The project's validation and test data are never seen.
+Two parts of ``train``, stratified, are held out of the set: one pays the agent, and trials are scored on the other,
+since a set composed for the images that paid looks better on them than it is. The teacher has seen both, so a plan that
+follows the teacher does a little, too. The project's validation and test data are never seen.
 
 Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure pictures and a teacher's labels: Sun et
 al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
@@ -69,9 +70,8 @@ class ComposeParams(Section):
     """How the agent goes through the set.
 
     acts: off for as many random actions. episodes: as many, as far as ``decisions``, actions of all places together,
-    allow. others: candidates of a class that it may put in, beside the pictures that it begins with. held: held-out
-    images of a class that score the set. penalties: of the last layer, of which the one is taken that suits random
-    sets.
+    allow. others: candidates of a class that it may put in, beside the pictures that it begins with. held: the most
+    images of a class that pay the agent. penalties: of the last layer; the one is taken that suits random sets.
     """
 
     acts: Literal["on", "off"]
@@ -108,7 +108,8 @@ class Params(Section):
     """pictures: how many an image may hold (core/pictures.py), each that fits is tried. sure: shares of a class that
     are tried as candidates, those of which the teacher is surest. candidates: the most of a class, random ones of the
     share. scoring: what is chosen among candidates; ``confidence``: the surest, ``none``: random ones.
-    temperature: what the teacher's logits are divided by for soft labels. hold_out: share of each class of train.
+    temperature: what the teacher's logits are divided by for soft labels. hold_out: share of each class of train that
+    scores trials; as many others pay the agent.
     compose, refine: null to leave that part out.
     """
 
@@ -148,13 +149,20 @@ class Desk:
         self.train, self.images_per_class, self.params, self.seed = train, images_per_class, params, seed
         self.taught, self._network = Taught.load(teacher, train), load_network(teacher)[0]
         self.scale, self.labels = Scale.of(train), labels_of(train.classes, images_per_class)
-        held = train.held_out(params.hold_out, derive(seed, "hold-out"))
-        self.held, self._rest = train.take(held), np.setdiff1d(np.arange(len(train)), held)
+        self._rest = np.arange(len(train))
+        self.held = self._held("hold-out")
+        self.paying = self._held("paying") if params.compose else self.held
         check_request(train.take(self._rest), images_per_class)
         self._directions, self._margins = self.taught.directions(), self.taught.margins(train.labels)
         spec, shape, turns = params.trial.network, train.image_shape, range(params.trial.networks)
         starts = [derive(seed, "trial", "network", turn) for turn in turns]
         self._untrained = [build(spec, image_shape=shape, classes=train.classes, seed=start) for start in starts]
+
+    def _held(self, purpose: str) -> ImageSet:
+        """Take a part of each class out of what is left."""
+        held = self._rest[self.train.take(self._rest).held_out(self.params.hold_out, derive(self.seed, purpose))]
+        self._rest = np.setdiff1d(self._rest, held)
+        return self.train.take(held)
 
     def candidates(self, label: int, plan: Plan) -> np.ndarray:
         """Positions in train of a class's candidates, the surest first."""
@@ -237,7 +245,7 @@ class Desk:
         features = self._directions[rows] - self._directions[rows].mean(0)
         features /= features.std() + 1e-6
         pool = Pool(self.scale.pixels(read), own, Views(probability, self._margins[rows], features, untrained.of(read)))
-        held = self.held.first(params.held)
+        held = self.paying.first(params.held)
         seen, wanted = untrained.of(self.scale.normalise(held.pixels())), self.images_per_class * plan.pictures
         ridge = pool.ridge(seen, held.labels, params.penalties, wanted, self.seed)
         start = np.searchsorted(rows, chosen)
