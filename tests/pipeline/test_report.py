@@ -243,6 +243,7 @@ def test_points_of_one_method_are_joined_by_rising_seconds() -> None:
     lines = [line.get_xydata().tolist() for line in figure.axes[0].lines]
     assert [[10.0, 35.0], [100.0, 40.0]] in lines
     assert [[50.0, 45.0]] in lines
+    assert figure.axes[0].get_xticks().tolist() == [10, 100]
     assert figure.axes[0].get_legend_handles_labels()[1].count("DSA") == 1
 
 

@@ -74,7 +74,8 @@ def accuracy_against_seconds(title: str, rows: Sequence[Row]) -> Chart:
                 axes.errorbar(x, row["accuracy_mean"], yerr=error_bar(row), label=label, elinewidth=1.2, **style)
         axes.set_xscale("log")
         axes.minorticks_off()
-        decades = [10**power for power in range(int(np.ceil(np.log10(max(x for x, _ in points)))) + 1)]
+        first, last = (np.log10(bound(points)[0]) for bound in (min, max))
+        decades = [10**power for power in range(int(np.floor(first)), int(np.ceil(last)) + 1)]
         axes.set_xticks(decades, [f"{seconds:,}" if seconds > SHORTEST else "≤ 1" for seconds in decades])
         axes.set_xlabel("Seconds to condense one set (log)")
         _percent_axis(axes)
