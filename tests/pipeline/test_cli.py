@@ -79,6 +79,8 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
         (("fetch", "--dataset", "digits", "--rooot", "runs"), "unknown parameter 'rooot'"),
         (("run", *CELL[1:], "--root", "."), "--root . holds the parameters' file"),
         (("run", *CELL[1:], "--judge.standard.epochs", "many"), "judge.standard.epochs is 'many'"),
+        (("run", *CELL[1:], "--seeds", "[a]"), "seeds.0 is 'a'"),
+        (("run", *changed(CELL, method="dsa")[1:], "--iterations", "-1"), "methods.dsa.iterations is -1"),
         (("study", "reward", "--judge.standard.epochs", "many"), "judge.standard.epochs is 'many'"),
         (("show", "params.yaml"), "params.yaml is not"),
         (("export", "nothing.npz"), "nothing.npz does not exist"),

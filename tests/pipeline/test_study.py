@@ -260,6 +260,7 @@ def test_a_set_is_made_once_and_judged_by_every_judge(tmp_path: Path, ran: Ran) 
     [
         ({"judges": ["mlpp"]}, "judges.name is 'mlpp'"),
         ({"variants": [{"deep": {"network.depths": 4}}]}, "depths"),
+        ({"variants": [{"now-and-then": {"agent": "sometimes"}}]}, "methods.mps1.agent is 'sometimes'"),
         ({"variant": []}, "studies.agent.variant is unknown"),
         ({"preset": "cpu"}, "unknown preset of mps1 'cpu'"),
     ],

@@ -3,9 +3,11 @@
 import io
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, jud
     Everything lies under ``layout.root``, the parameters as they were used in its ``params.yaml``. What is there
     already and was made by the same parameters is not made again. One run at a time works under a root.
     """
-    at(tree, f"methods.{cell.method}")
+    check_methods([(cell.method, tree)])
     if judged:
         check_judge(tree)
     with alone(layout):
@@ -39,6 +41,24 @@ def run(layout: Layout, tree: Mapping[str, Any], cell: Cell, *, source: str, jud
             step(layout, *words)
         for words in judging_steps(layout, tree, cell) if judged else []:
             step(layout, *words)
+
+
+def check_methods(wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """InputError unless each tree's seeds and parameters of the method are such, so that nothing is fetched in vain."""
+    rooms: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for method, tree in wanted:
+        at(tree, f"methods.{method}")
+        seeds(tree)
+        rooms.setdefault(registry.entry(method).module.split(".")[1], []).append((method, tree))
+    for alike in rooms.values():
+        with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+            apart.submit(_check_sections, alike).result()
+
+
+def _check_sections(wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """The part of ``check_methods`` that imports the one framework of all these methods."""
+    for method, tree in wanted:
+        section(tree, f"methods.{method}", registry.method_module(method).Params)
 
 
 def check_judge(tree: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from condensation.core.params import Section, at, check, override, with_preset
 from condensation.core.runlog import RunLog
 from condensation.data.sources import dataset_name
 from condensation.stages.layout import Cell, Layout
-from condensation.stages.run import alone, as_yaml, check_judge, data_steps, step
+from condensation.stages.run import alone, as_yaml, check_judge, check_methods, data_steps, step
 
 Changes = dict[str, Any]
 """Values by the dotted names of a method's parameters."""
@@ -91,11 +91,15 @@ def _check(tree: Mapping[str, Any], params: StudyParams) -> None:
 
     for judge in params.judges:
         check({"name": judge}, NetworkSpec, "judges")
+    wanted = list[tuple[str, Mapping[str, Any]]]()
     for method in params.methods:
         preset = with_preset(tree, params.preset, method) if params.preset else tree
-        for changes in params.named().values():
+        for changes in _rows(params).values():
+            changed = preset
             for key, value in changes.items():
-                override(preset, f"methods.{method}.{key}", json.dumps(value))
+                changed = override(changed, f"methods.{method}.{key}", json.dumps(value))
+            wanted.append((method, changed))
+    check_methods(wanted)
 
 
 def begin(layout: Layout, tree: Mapping[str, Any]) -> None:
