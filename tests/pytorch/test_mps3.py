@@ -13,6 +13,7 @@ from stopping import Stop, StoppingLog
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
+from condensation.core.information import Information
 from condensation.core.pictures import pictures
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
@@ -73,6 +74,23 @@ def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) 
     margins = own.taught.margins(TOY.labels)
     assert (np.diff(margins[ranked], axis=1) <= 0).all()
     assert not np.array_equal(chosen, own.choose(Plan(1, 1.0, "none")))
+
+
+def test_what_was_composed_is_put_in_the_order_of_what_it_tells(teacher: Path) -> None:
+    own, plan = desk(teacher, images_per_class=3, scoring="none"), Plan(4, 1.0, "none")
+    chosen = own.choose(plan)
+    ordered = own.in_order(chosen)
+    by_class = [TOY.labels[rows].tolist() for rows in (chosen, ordered)]
+    assert by_class[0] == by_class[1]
+    assert sorted(ordered) == sorted(chosen)
+    assert not np.array_equal(ordered, chosen)
+    np.testing.assert_array_equal(own.in_order(chosen[::-1]), ordered)
+    first = Information(own.taught.directions()[chosen], TOY.labels[chosen], 3).rank(np.full(3, 12)).chosen[:3]
+    np.testing.assert_array_equal(chosen[first], ordered[::12])
+    found = made(teacher, **PLAIN, scoring="none", pictures=[4], sure=[1.0])
+    own = desk(teacher, compose=None)
+    wanted = own.stored(own.in_order(own.choose(plan)), 4)
+    np.testing.assert_array_equal(found.images, own.scale.pixels(wanted))
 
 
 def test_without_agent_and_refinement_the_tiles_are_shrunk_training_images(teacher: Path) -> None:
@@ -199,7 +217,13 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
         return worth[0] if moved else 0.3
 
     monkeypatch.setattr(Desk, "trial", trial)
-    refine = {**contract.QUICK["mps3"]["refine"], "steps": 21, "strategy": "none", "image_learning_rate": 0.5}
+    refine = {
+        **contract.QUICK["mps3"]["refine"],
+        "steps": 21,
+        "strategy": "none",
+        "image_learning_rate": 0.5,
+        "firsts": [],
+    }
     moved = made(teacher, log, compose=None, refine=refine, pictures=[4], sure=[1.0])
     assert not np.allclose(moved.images, still.images, atol=1e-3)
     distances = [row["match_distance"] for row in log.history if "match_distance" in row]
@@ -214,9 +238,32 @@ def test_refinement_moves_pixels_towards_the_means_of_their_class(
     np.testing.assert_array_equal(same.images, still.images)
 
 
-@pytest.mark.parametrize("saves", [2, 5])
+def test_the_first_images_are_refined_by_themselves_and_stay_while_more_are(
+    teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refine, plain = contract.QUICK["mps3"]["refine"], {"compose": None, "pictures": [4], "sure": [1.0]}
+    still = made(teacher, **plain, refine=None).images.reshape(3, 2, 8, 8, 1)
+
+    def other(images: np.ndarray) -> np.ndarray:
+        by_class = images.reshape(3, -1, 8, 8, 1)
+        return (by_class != still[:, : by_class.shape[1]]).any((0, 2, 3, 4))
+
+    monkeypatch.setattr(Desk, "trial", lambda self, images, count: float(other(self.scale.pixels(images(0))).sum()))
+    log = RunLog()
+    one = made(teacher, log, **plain, refine={**refine, "firsts": [1, 10], "most_pictures": 4}).images
+    assert other(one).tolist() == [True, False]
+    assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0, 1]
+    log = RunLog()
+    both = made(teacher, log, **plain, refine={**refine, "firsts": [1, 10], "most_pictures": 8}).images
+    assert other(both).tolist() == [True, True]
+    np.testing.assert_array_equal(both[::2], one[::2])
+    assert log.tables["refinement"]["first"].tolist() == [1, 1, 2, 2]
+    assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("saves", [2, 5, 8])
 def test_a_stopped_run_goes_on_to_the_same_bytes(teacher: Path, tmp_path: Path, saves: int) -> None:
-    """Two saves in lie among the agent's three episodes, five among the three steps of refinement."""
+    """Two saves in lie among the agent's three episodes, five and eight among the steps of one image and of two."""
     whole = made(teacher)
     with pytest.raises(Stop):
         made(teacher, StoppingLog(tmp_path / "checkpoint.npz", saves))

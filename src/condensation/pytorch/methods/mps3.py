@@ -2,13 +2,15 @@
 
 Candidates are the images of which the seed's teacher is surest, as large a share of a class as suits the data. Of them
 the ones are taken that tell most about their class beyond what is taken already (conditional mutual information,
-core/information.py), one of each class in turn: so the first k images of a class are a good set of their own. A stored
-image may hold several pictures, shrunk into its tiles and enlarged when they are read (core/pictures.py). Trials, small
-networks trained on what a plan gives and scored on held-out images, say how many, which share, and whether the choice
-is better than a random one. An agent (sample_environment.py) then goes through the set as a whole and puts other
-candidates in the place of pictures, paid for what a last layer on untrained features gains on held-out images.
-``refine`` moves the pixels for some steps towards the mean features of their classes (feature_matching.py), and they
-stay there where a trial finds them better. Soft labels are the teacher's, of each picture as it is read.
+core/information.py), one of each class in turn. A stored image may hold several pictures, shrunk into its tiles and
+enlarged when they are read (core/pictures.py). Trials, small networks trained on what a plan gives and scored on
+held-out images, say how many, which share, and whether the choice is better than a random one. An agent
+(sample_environment.py) then goes through the set as a whole and puts other candidates in the place of pictures, paid
+for what a last layer on untrained features gains on held-out images. What it leaves is put in the order of what each
+tells beyond those before it. ``refine`` moves the pixels for some steps towards the mean features of their classes
+(feature_matching.py), of the first image by itself, then of the first few; they stay there where a trial finds them
+better. So the first k images of each class are a good set of their own. Soft labels are the teacher's, of each picture
+as it is read.
 
 Two parts of ``train``, stratified, are held out of the set: one pays the agent, and trials are scored on the other,
 since a set composed for the images that paid looks better on them than it is. The teacher has seen both, so a plan that
@@ -21,6 +23,8 @@ al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,7 +47,7 @@ from condensation.pytorch.augment import Strategy
 from condensation.pytorch.candidates import Pool, Views
 from condensation.pytorch.cores import blas_on_one_core, side_by_side
 from condensation.pytorch.exchange import targets
-from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans
+from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans, Step
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.pool import PoolParams
 from condensation.pytorch.precision import Precision
@@ -89,11 +93,13 @@ class ComposeParams(Section):
 class RefineParams(Section):
     """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
 
-    most_pictures: classes that hold more are left as they are. image_learning_rate: of one image of a class; of n it is
-    n times that, as the gradient of their mean is an n-th for each. precision: of the networks' products.
+    firsts: that many first images of each class are moved by themselves, and stay while more are. most_pictures: more
+    of a class are not moved. image_learning_rate: of one image of a class; of n it is n times that, as the gradient of
+    their mean is an n-th for each. precision: of the networks' products.
     """
 
     steps: int = Field(ge=1)
+    firsts: list[Annotated[int, Field(ge=1)]]
     most_pictures: int = Field(ge=1)
     network: NetworkSpec
     precision: Precision
@@ -148,7 +154,7 @@ class Desk:
             Tiling.of(train.image_shape, params.pictures[0])
         self.train, self.images_per_class, self.params, self.seed = train, images_per_class, params, seed
         self.taught, self._network = Taught.load(teacher, train), load_network(teacher)[0]
-        self.scale, self.labels = Scale.of(train), labels_of(train.classes, images_per_class)
+        self.scale = Scale.of(train)
         self._rest = np.arange(len(train))
         self.held = self._held("hold-out")
         self.paying = self._held("paying") if params.compose else self.held
@@ -180,14 +186,20 @@ class Desk:
         wanted = self.images_per_class * plan.pictures
         every = [self.candidates(label, plan) for label in range(self.train.classes)]
         if plan.scoring == "information":
-            own = np.concatenate(every)
-            counts = np.minimum(wanted, [len(each) for each in every])
-            information = Information(self._directions[own], self.train.labels[own], len(every))
-            ranked = own[information.rank(counts).chosen]
-            every = [ranked[self.train.labels[ranked] == label] for label in range(len(every))]
+            every = self._telling(np.concatenate(every), np.minimum(wanted, [len(each) for each in every]))
         elif plan.scoring == "none":
             every = [generator(self.seed, "any", turn, label).permutation(own) for label, own in enumerate(every)]
         return np.concatenate([np.resize(own, wanted) if len(own) < wanted else own[:wanted] for own in every])
+
+    def _telling(self, rows: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+        """Of positions in train, ``counts`` of each class, int (classes,), in the order of what they tell."""
+        information = Information(self._directions[rows], self.train.labels[rows], self.train.classes)
+        ranked = rows[information.rank(counts).chosen]
+        return [ranked[self.train.labels[ranked] == label] for label in range(self.train.classes)]
+
+    def in_order(self, chosen: np.ndarray) -> np.ndarray:
+        """The chosen positions by class, each beginning with what tells most beyond those before it."""
+        return np.concatenate(self._telling(chosen, np.bincount(self.train.labels[chosen])))
 
     def storage(self, pictures: int) -> Storage:
         """How images hold so many pictures."""
@@ -221,7 +233,8 @@ class Desk:
         recipe, scores = self.params.trial, list[float]()
         for turn, start in enumerate(self._untrained):
             stored, seed = images(turn), derive(self.seed, "trial", turn)
-            answers = targets(self.labels.numpy(), self.soft_labels(stored, pictures), pictures)
+            labels = labels_of(self.train.classes, len(stored) // self.train.classes)
+            answers = targets(labels.numpy(), self.soft_labels(stored, pictures), pictures)
             network, read = deepcopy(start), self.storage(pictures).read(stored)
             training = Training(network, read, answers, recipe=recipe, seed=seed)
             for _ in training:
@@ -269,12 +282,12 @@ def condense(
     """
     desk, state = Desk(train, images_per_class, params, seed, teacher), log.resume() or {}
     plan, chosen = best_plan(desk, log)
-    chosen = composed(desk, chosen, plan, log, state)
+    chosen = desk.in_order(composed(desk, chosen, plan, log, state))
     images = refined(desk, desk.stored(chosen, plan.pictures), plan, log, state)
     return CondensedDataset.build(
         train,
         desk.scale.pixels(images),
-        desk.labels.numpy(),
+        labels_of(train.classes, images_per_class).numpy(),
         method="mps3",
         images_per_class=images_per_class,
         seed=seed,
@@ -337,27 +350,45 @@ def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arr
 def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) -> Tensor:
     """The images, normalised float32 (n, c, h, w), moved towards the mean features of their classes.
 
-    As they were where a trial does not find them better: moving helps small sets, and not large ones.
+    The first of each class by themselves, then more of them while those stay. All as they were where a trial does not
+    find them better, and beyond ``most_pictures`` of a class: moving helps small sets, and not large ones.
     """
-    params = desk.params.refine
-    if params is None or desk.images_per_class * plan.pictures > params.most_pictures:
+    params, most = desk.params.refine, desk.images_per_class
+    if params is None:
+        return images
+    most_moved = min(most, params.most_pictures // plan.pictures)
+    sizes = [size for size in sorted({*params.firsts, most}) if size <= most_moved]
+    if not sizes:
         return images
     real, seed = RealMeans(desk.train, params.network, params.strategy, params.precision), derive(desk.seed, "refine")
-    steps = CachedSteps(real, params.pool, params.pool_draws, seed, log)
-    moving = Moving(
-        images.clone(),
-        desk.train.classes,
-        learning_rate=params.image_learning_rate * desk.images_per_class,
-        momentum=params.image_momentum,
-    )
-    if "velocity" in state:
+    steps = CachedSteps(real, params.pool, params.pool_draws, seed, log).step
+    by_class, accuracies = images.unflatten(0, (-1, most)).clone(), list[np.ndarray]()
+    for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
+        first = by_class[:, :size]
+        moving = Moving(
+            first.flatten(0, 1).clone(),
+            len(first),
+            learning_rate=params.image_learning_rate * size,
+            momentum=params.image_momentum,
+            fixed=fixed,
+            done=turn * params.steps,
+        )
+        kept = log.keep(f"refined-{size}", partial(moved, desk, moving, params.steps, steps, plan, log, state))
+        by_class[:, :size] = torch.from_numpy(kept["images"]).unflatten(0, (-1, size))
+        accuracies.append(kept["held_out_accuracy"])
+    told = np.tile([False, True], len(sizes))
+    log.table("refinement", first=np.repeat(sizes, 2), moved=told, held_out_accuracy=np.concatenate(accuracies))
+    return by_class.flatten(0, 1)
+
+
+def moved(
+    desk: Desk, moving: Moving, steps: int, step: Callable[[int], Step], plan: Plan, log: RunLog, state: Arrays
+) -> Arrays:
+    """What ``moving`` has after ``steps`` steps where a trial finds that better, else what it began with."""
+    start, end, storage = moving.images.clone(), moving.done + steps, desk.storage(plan.pictures)
+    if int(state.get("done", 0)) > moving.done:
         moving.restore(state)
-    moving.run(params.steps, steps.step, desk.storage(plan.pictures), log)
-
-    def tried() -> Arrays:
-        both = side_by_side(lambda each: desk.trial(lambda _: each, plan.pictures), [images, moving.images])
-        return {"held_out_accuracy": np.array(both)}
-
-    before, after = log.keep("refinement tried", tried)["held_out_accuracy"]
-    log.table("refinement", moved=np.array([False, True]), held_out_accuracy=np.array([before, after]))
-    return moving.images if after > before else images
+    moving.run(end, step, storage, log)
+    both = side_by_side(lambda each: desk.trial(lambda _: each, plan.pictures), [start, moving.images])
+    better = moving.images if both[1] > both[0] else start
+    return {"images": better.numpy(), "held_out_accuracy": np.array(both)}
