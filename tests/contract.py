@@ -82,7 +82,7 @@ QUICK: dict[str, dict[str, Any]] = {
 def check_study(name: str) -> None:
     """Every variant of a study of params.yaml is one that the study's methods take."""
     study = check(TREE["studies"][name], StudyParams, f"studies.{name}")
-    assert study.named()
+    assert study.own or study.named()
     for method in study.methods:
         for changes in study.named().values():
             tree = with_preset(TREE, study.preset, method) if study.preset else TREE
