@@ -28,6 +28,8 @@ WIDTHS = tuple(
     map(float, np.geomspace(0.05, 2.0, 12))
 )  # of the kernel, in root mean square distances of a sample from the mean
 ROWS = 1024
+CACHED_ROWS = 32
+ROUGH = 1e-5  # above the relative error of a sum of logarithms in float32
 MEASURED = 2000  # images on which a set's information is measured
 
 
@@ -81,24 +83,48 @@ class Information:
         What a set tells is measured on up to ``MEASURED`` images, spread evenly; none tells of itself.
         """
         measured, labels, n = self._measured, self._labels[self._measured], len(self._measured)
-        left = [np.flatnonzero(self._labels == label) for label in range(self._classes)]
-        width = self._width(np.concatenate([_spread(own, count) for own, count in zip(left, counts, strict=True)]))
+        members = [np.flatnonzero(self._labels == label) for label in range(self._classes)]
+        width = self._width(np.concatenate([_spread(own, count) for own, count in zip(members, counts, strict=True)]))
         squared = squared_distances(self._points, self._points[measured])
         squared[measured, np.arange(n)] = np.inf
         kernel = np.exp(squared / (-2 * width**2)).astype(np.float32)
+        near = [kernel[own] for own in members]
+        near_own = [rows.compress(labels == label, axis=1) for label, rows in enumerate(near)]
+        left = [np.ones(len(own), bool) for own in members]
         own, every = np.full(n, PRIOR_WEIGHT / self._classes), np.full(n, PRIOR_WEIGHT)
         chosen, beyond = [], []
         for turn in range(int(counts.max())):
             for label in np.flatnonzero(counts > turn):
-                near, same = kernel[left[label]], labels == label
-                gains = np.log1p(near[:, same] / own[same]).sum(1) - np.log1p(near / every).sum(1)
-                best = int(gains.argmax())
-                chosen.append(left[label][best])
-                beyond.append(gains[best] / n)
-                own[same] += near[best, same]
-                every += near[best]
-                left[label] = np.delete(left[label], best)
+                same = labels == label
+                best, gain = _most(near_own[label], own[same], near[label], every, left[label])
+                chosen.append(members[label][best])
+                beyond.append(gain / n)
+                own[same] += near_own[label][best]
+                every += near[label][best]
+                left[label][best] = False
         return Ranking(np.array(chosen), self.alone[chosen], np.array(beyond))
+
+
+def _most(
+    near_own: np.ndarray, own: np.ndarray, near: np.ndarray, every: np.ndarray, left: np.ndarray
+) -> tuple[int, float]:
+    """Of the rows that are left the one that tells most, and what it tells; of equals the first.
+
+    All are told apart in float32, which is many times faster, and those that its error leaves in float64.
+    """
+    gained, lost = _rough_sums(near_own, own), _rough_sums(near, every)
+    told, error = np.where(left, gained - lost, -np.inf), ROUGH * (gained + lost)
+    close = np.flatnonzero(told + error >= (told - error).max())
+    gains = np.log1p(near_own[close] / own).sum(1) - np.log1p(near[close] / every).sum(1)
+    best = int(gains.argmax())
+    return int(close[best]), float(gains[best])
+
+
+def _rough_sums(near: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Sums over columns of log(1 + near / before), float32 (rows,), in blocks that a cache holds."""
+    share = (1 / before).astype(np.float32)
+    blocks = np.split(near, range(CACHED_ROWS, len(near), CACHED_ROWS))
+    return np.concatenate([np.log1p(share * rows).sum(1) for rows in blocks])
 
 
 def _spread(positions: np.ndarray, count: int) -> np.ndarray:
