@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from condensation.core.information import WIDTHS, Information
+from condensation.core.information import WIDTHS, Information, _most
 
 RNG = np.random.default_rng(5)
 
@@ -99,3 +99,17 @@ def test_each_choice_is_the_one_that_tells_most_worked_out_plainly() -> None:
         assert tells[int(best)] == pytest.approx(max(tells.values()), rel=1e-4)
         assert ranking.beyond[step] == pytest.approx(tells[int(best)], rel=1e-4)
     assert np.bincount(labels[ranking.chosen]).tolist() == [4, 3]
+
+
+def test_rows_that_float32_does_not_tell_apart_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    every = rng.uniform(0.01, 50, 400)
+    own, left = every[:200] / 3, np.ones(60, bool)
+    left[:20] = False
+    for _ in range(20):
+        near = rng.random(400, np.float32) * (1 + 1e-6 * rng.random((60, 400), np.float32))
+        near_own = near[:, :200].copy()
+        gains = np.log1p(near_own / own).sum(1) - np.log1p(near / every).sum(1)
+        best, gain = _most(near_own, own, near, every, left)
+        assert best == 20 + gains[20:].argmax()
+        assert gain == gains[best]
