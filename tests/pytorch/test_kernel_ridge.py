@@ -9,11 +9,10 @@ from stopping import Stop, StoppingLog
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
 from condensation.core.runlog import RunLog
-from condensation.pytorch import precision
 from condensation.pytorch.kernels import fully_connected, linear
 from condensation.pytorch.methods import kernel_ridge
-from condensation.pytorch.methods.kernel_ridge import Learning, Pool, real_features
-from condensation.pytorch.networks import NetworkSpec, build
+from condensation.pytorch.methods.kernel_ridge import Learning, pool_of
+from condensation.pytorch.networks import NetworkSpec
 
 KERNELS = ("ntk", "nngp", "features")
 
@@ -79,7 +78,7 @@ def test_hard_labels_stay_as_they_are(train):
 
 def test_networks_are_trained_on_the_set_and_replaced_at_staggered_ends(train):
     chosen = params(networks=2, lifetime=4)
-    pool = Pool(train, chosen, 0)
+    pool = pool_of(train, chosen, 0)
     x, targets = torch.randn(3, 1, 8, 8), torch.eye(3)
     ages = []
     for _ in range(7):
@@ -91,7 +90,7 @@ def test_networks_are_trained_on_the_set_and_replaced_at_staggered_ends(train):
 
 
 def test_a_network_learns_the_set_while_it_lives(train):
-    pool = Pool(train, params(lifetime=50), 0)
+    pool = pool_of(train, params(lifetime=50), 0)
     x, targets = torch.randn(3, 1, 8, 8), torch.eye(3)
     fresh = [member.network.state_dict()["classifier.weight"].clone() for member in pool.members]
     for _ in range(40):
@@ -99,22 +98,6 @@ def test_a_network_learns_the_set_while_it_lives(train):
     assert pool.members[1].network(x).argmax(1).tolist() == [0, 1, 2]
     assert torch.equal(pool.members[0].network.classifier.weight, fresh[0])
     assert not torch.equal(*fresh)
-
-
-def test_real_features_do_not_depend_on_chunks(monkeypatch):
-    network, x = build(NetworkSpec(width=8, depth=2), image_shape=(8, 8, 1), classes=2, seed=0), torch.randn(7, 1, 8, 8)
-    monkeypatch.setattr(kernel_ridge, "CHUNK_PIXELS", 2 * 64)
-    found = real_features(network, x, "float32")
-    assert not found.requires_grad
-    torch.testing.assert_close(found, network.features(x).detach(), rtol=1e-5, atol=1e-6)
-
-
-def test_real_features_are_rounded_where_that_is_asked_for(monkeypatch):
-    monkeypatch.setattr(precision, "available", lambda wanted, device: wanted)  # here, too, if slowly
-    network, x = build(NetworkSpec(width=8, depth=2), image_shape=(8, 8, 1), classes=2, seed=0), torch.randn(7, 1, 8, 8)
-    plain, rounded = (real_features(network, x, wanted) for wanted in ("float32", "bfloat16"))
-    assert rounded.dtype == torch.float32
-    assert 0 < (rounded - plain).norm() < 0.02 * plain.norm()
 
 
 @pytest.mark.parametrize("kernel", ["ntk", "features"])

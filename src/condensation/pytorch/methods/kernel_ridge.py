@@ -13,7 +13,6 @@ labels; what a regression sees is their distance from even odds. Images are lear
 deviation 1 over the training images) and come out at pixel scale, not clipped. Adam in place of the authors' LAMB.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -29,18 +28,17 @@ from condensation.core.params import Section
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import light_affine
-from condensation.pytorch.cores import side_by_side
 from condensation.pytorch.descent import Descent
+from condensation.pytorch.feature_regression import real_features
 from condensation.pytorch.fused import fused_features
 from condensation.pytorch.kernels import Ridge, fully_connected, linear, ridge
-from condensation.pytorch.loss import backward
-from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable
-from condensation.pytorch.networks import Network, NetworkSpec, build
-from condensation.pytorch.precision import Precision, in_precision
+from condensation.pytorch.living_pool import MOMENTUM, LivingPool, under
+from condensation.pytorch.matching import freeze_statistics, matchable
+from condensation.pytorch.networks import NetworkSpec, build
+from condensation.pytorch.precision import Precision
 from condensation.pytorch.synthetic import Initialisation, Scale, initialise, labels_of
 from condensation.pytorch.training import rate
 
-MOMENTUM = 0.9
 LOGGED_EVERY = 10
 
 
@@ -76,63 +74,16 @@ class Params(Section):
     jitter: float = Field(1e-6, gt=0, le=1)
 
 
-@dataclass
-class Member:
-    """A network of the pool: in which life, and how many steps of it are done."""
-
-    network: Network
-    descent: Descent
-    life: int = 0
-    age: int = 0
-
-
-class Pool:
-    """Networks at different stages of being trained on the synthetic set.
-
-    The first lives are shorter, each by another amount, so that at any time some networks are young and some old.
-    """
-
-    def __init__(self, train: ImageSet, params: Params, seed: int) -> None:
-        self._train, self._params, self._seed = train, params, seed
-        self._spec = matchable(params.network, train.image_shape)
-        self.members = [self._fresh(number, 0) for number in range(params.networks)]
-
-    def _fresh(self, number: int, life: int) -> Member:
-        start = derive(self._seed, "network", number, life)
-        network = build(self._spec, image_shape=self._train.image_shape, classes=self._train.classes, seed=start)
-        descent = Descent(network.parameters(), optimizer="adamw", momentum=MOMENTUM, weight_decay=0.0)
-        return Member(network, descent, life)
-
-    def train(self, number: int, images: Tensor, targets: Tensor) -> None:
-        """One step of a network on (n, c, h, w) and probabilities (n, classes); a new one at its life's end."""
-        member = self.members[number]
-        backward(member.network.train().requires_grad_(), images, targets)
-        member.descent.step(self._params.network_learning_rate)
-        member.age += 1
-        if member.age >= self._lifetime(number, member.life):
-            self.members[number] = self._fresh(number, member.life + 1)
-
-    def _lifetime(self, number: int, life: int) -> int:
-        whole = self._params.lifetime
-        return whole if life else -(-whole * (number + 1) // len(self.members))
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that later steps depend on."""
-        arrays: dict[str, np.ndarray] = {}
-        for number, member in enumerate(self.members):
-            weights = {f"{number}/network/{k}": v.numpy().copy() for k, v in member.network.state_dict().items()}
-            descent = {f"{number}/descent/{k}": v for k, v in member.descent.state().items()}
-            arrays |= weights | descent | {f"{number}/place": np.array([member.life, member.age])}
-        return arrays
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what ``state`` gave."""
-        for number, member in enumerate(self.members):
-            own = _under(f"{number}/", arrays)
-            weights = {k: torch.tensor(v) for k, v in _under("network/", own).items()}
-            member.network.load_state_dict(weights)
-            member.descent.restore(_under("descent/", own))
-            member.life, member.age = (int(value) for value in own["place"])
+def pool_of(train: ImageSet, params: Params, seed: int) -> LivingPool:
+    """The networks whose features are the kernel."""
+    spec = matchable(params.network, train.image_shape)
+    return LivingPool(
+        lambda start: build(spec, image_shape=train.image_shape, classes=train.classes, seed=start),
+        networks=params.networks,
+        lifetime=params.lifetime,
+        learning_rate=params.network_learning_rate,
+        seed=seed,
+    )
 
 
 class Learning:
@@ -147,7 +98,7 @@ class Learning:
         )
         self.logits = params.label_start * functional.one_hot(self.labels, train.classes).float()
         self.learned = params.labels == "learned"
-        self.pool = Pool(train, params, seed) if params.kernel == "features" else None
+        self.pool = pool_of(train, params, seed) if params.kernel == "features" else None
         self._image_descent, self._label_descent = (
             Descent([leaf], optimizer="adamw", momentum=MOMENTUM, weight_decay=0.0)
             for leaf in (self.images, self.logits)
@@ -226,22 +177,11 @@ class Learning:
         """Go on from what ``state`` gave."""
         self.images.copy_(torch.from_numpy(arrays["images"]))
         self.logits.copy_(torch.from_numpy(arrays["logits"]))
-        self._image_descent.restore(_under("image_descent/", arrays))
-        self._label_descent.restore(_under("label_descent/", arrays))
+        self._image_descent.restore(under("image_descent/", arrays))
+        self._label_descent.restore(under("label_descent/", arrays))
         if self.pool:
-            self.pool.restore(_under("pool/", arrays))
+            self.pool.restore(under("pool/", arrays))
         self.done = int(arrays["done"])
-
-
-def real_features(network: Network, images: Tensor, precision: Precision) -> Tensor:
-    """The network's features of (n, c, h, w) images, float32 (n, d), without a graph, chunks of them side by side."""
-    features = in_precision(fused_features(network), precision)
-
-    def of(chunk: Tensor) -> Tensor:
-        with torch.no_grad():
-            return features(chunk)
-
-    return torch.cat(side_by_side(of, images.split(max(1, CHUNK_PIXELS // images[0, 0].numel()))))
 
 
 def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: int, log: RunLog) -> CondensedDataset:
@@ -268,7 +208,3 @@ def condense(train: ImageSet, *, images_per_class: int, params: Params, seed: in
         params=params,
         soft_labels=soft,
     )
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -1,0 +1,99 @@
+"""Networks at different stages of being trained on a set that changes meanwhile, each replaced at its life's end.
+
+The pool of FRePo (Zhou, Nezhadarya, Ba, "Dataset Distillation using Neural Feature Regression", NeurIPS 2022, section
+3.3): what helps young networks and old ones alike helps the one that is trained on the set from its start to its end.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condensation.core.randomness import derive
+from condensation.pytorch.descent import Descent
+from condensation.pytorch.loss import backward
+from condensation.pytorch.networks import Network
+from condensation.pytorch.precision import Precision
+
+MOMENTUM = 0.9
+
+
+@dataclass
+class Member:
+    """A network of the pool: in which life, and how many steps of it are done."""
+
+    network: Network
+    descent: Descent
+    life: int = 0
+    age: int = 0
+
+
+class LivingPool:
+    """``networks`` of them, each trained for ``lifetime`` steps (Adam) and then begun anew by ``build(its seed)``.
+
+    At any time some networks are young and some old: those of the first lives differ in the steps that are left to
+    them. aged: the steps before are done by whoever asks ``behind``; otherwise they are left out.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[int], Network],
+        *,
+        networks: int,
+        lifetime: int,
+        learning_rate: float,
+        seed: int,
+        aged: bool = False,
+        precision: Precision = "float32",
+    ) -> None:
+        self._build, self._lifetime, self._learning_rate, self._seed = build, lifetime, learning_rate, seed
+        self._count, self._aged, self._precision = networks, aged, precision
+        self.members = [self._fresh(number, 0) for number in range(networks)]
+
+    def _fresh(self, number: int, life: int) -> Member:
+        network = self._build(derive(self._seed, "network", number, life))
+        descent = Descent(network.parameters(), optimizer="adamw", momentum=MOMENTUM, weight_decay=0.0)
+        return Member(network, descent, life)
+
+    def behind(self, number: int) -> int:
+        """The steps that a network of a first life has still to be trained for to be of the age that it begins at."""
+        member = self.members[number]
+        return 0 if member.life else max(self._lifetime - self._left_at_first(number) - member.age, 0)
+
+    def _left_at_first(self, number: int) -> int:
+        """Steps that are left to a network of a first life; the last one's is whole."""
+        return -(-self._lifetime * (number + 1) // self._count)
+
+    def train(self, number: int, images: Tensor, targets: Tensor) -> None:
+        """One step of a network on (n, c, h, w) and int64 (n,) or probabilities (n, classes); a new one at its end."""
+        member = self.members[number]
+        backward(member.network.train().requires_grad_(), images, targets, precision=self._precision)
+        member.descent.step(self._learning_rate)
+        member.age += 1
+        if member.age >= (self._lifetime if member.life or self._aged else self._left_at_first(number)):
+            self.members[number] = self._fresh(number, member.life + 1)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that later steps depend on."""
+        arrays: dict[str, np.ndarray] = {}
+        for number, member in enumerate(self.members):
+            weights = {f"{number}/network/{k}": v.numpy().copy() for k, v in member.network.state_dict().items()}
+            descent = {f"{number}/descent/{k}": v for k, v in member.descent.state().items()}
+            arrays |= weights | descent | {f"{number}/place": np.array([member.life, member.age])}
+        return arrays
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave."""
+        for number, member in enumerate(self.members):
+            own = under(f"{number}/", arrays)
+            weights = {k: torch.tensor(v) for k, v in under("network/", own).items()}
+            member.network.load_state_dict(weights)
+            member.descent.restore(under("descent/", own))
+            member.life, member.age = (int(value) for value in own["place"])
+
+
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
