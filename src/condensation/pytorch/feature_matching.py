@@ -117,22 +117,16 @@ def match(step: Step, images: Tensor, storage: Storage) -> tuple[float, Tensor]:
 
 
 class Moving:
-    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum.
+    """Images on their way, normalised float32 (classes * images, c, h, w) sorted by class: descent with momentum."""
 
-    fixed: the first images of each class that stay. done: the number of the first step.
-    """
-
-    def __init__(
-        self, images: Tensor, classes: int, *, learning_rate: float, momentum: float, fixed: int = 0, done: int = 0
-    ) -> None:
-        self.images, self._velocity, self.done = images, torch.zeros_like(images), done
-        self._classes, self._learning_rate, self._momentum, self._fixed = classes, learning_rate, momentum, fixed
+    def __init__(self, images: Tensor, classes: int, *, learning_rate: float, momentum: float) -> None:
+        self.images, self._velocity, self.done = images, torch.zeros_like(images), 0
+        self._classes, self._learning_rate, self._momentum = classes, learning_rate, momentum
 
     def move(self, step: Step, storage: Storage) -> float:
         """One step; the distance before it, summed over classes."""
         step.network.requires_grad_(False)
         value, gradient = match(step, self.images, storage)
-        gradient.unflatten(0, (self._classes, -1))[:, : self._fixed] = 0
         self._velocity = self._velocity * self._momentum + gradient
         self.images -= self._learning_rate * self._velocity
         self.done += 1
@@ -148,7 +142,7 @@ class Moving:
         self.done = int(arrays["done"])
 
     def run(self, steps: int, step: Callable[[int], Step], storage: Storage, log: RunLog) -> None:
-        """Move until ``steps`` are done, those before the first among them, saying so."""
+        """Move until ``steps`` are done, saying so."""
         while self.done < steps:
             value = self.move(step(self.done), storage)
             if self.done % 10 == 1:

@@ -7,10 +7,10 @@ enlarged when they are read (core/pictures.py). Trials, small networks trained o
 held-out images, say how many, which share, and whether the choice is better than a random one. An agent
 (sample_environment.py) then goes through the set as a whole and puts other candidates in the place of pictures, paid
 for what a last layer on untrained features gains on held-out images. What it leaves is put in the order of what each
-tells beyond those before it. ``refine`` moves the pixels for some steps towards the mean features of their classes
-(feature_matching.py), of the first image by itself, then of the first few; they stay there where a trial finds them
-better. So the first k images of each class are a good set of their own. Soft labels are the teacher's, of each picture
-as it is read.
+tells beyond those before it. ``refine`` then moves the pixels by what pays the agent, a last layer in closed form, but
+on features that networks learn from the set (feature_regression.py): of the first image by itself, then of all; they
+stay there where a trial finds them better. So the first k images of each class are a good set of their own. Soft labels
+are the teacher's, of each picture as it is read.
 
 Two parts of ``train``, stratified, are held out of the set: one pays the agent, and trials are scored on the other,
 since a set composed for the images that paid looks better on them than it is. The teacher has seen both, so a plan that
@@ -43,14 +43,11 @@ from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.core.taught import Taught, soft_labels
 from condensation.pytorch.agents import AgentParams, Learner, play
-from condensation.pytorch.augment import Strategy
 from condensation.pytorch.candidates import Pool, Views
 from condensation.pytorch.cores import blas_on_one_core, side_by_side
 from condensation.pytorch.exchange import targets
-from condensation.pytorch.feature_matching import CachedSteps, Moving, RealMeans, Step
+from condensation.pytorch.feature_regression import Regression, RegressionParams
 from condensation.pytorch.networks import NetworkSpec, build
-from condensation.pytorch.pool import PoolParams
-from condensation.pytorch.precision import Precision
 from condensation.pytorch.sample_environment import EnvironmentParams, SampleEnvironment
 from condensation.pytorch.synthetic import Scale, Storage, labels_of
 from condensation.pytorch.teacher import load_network
@@ -90,24 +87,15 @@ class ComposeParams(Section):
     penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
 
-class RefineParams(Section):
-    """How pixels are moved: ``steps`` on a pool of networks; the rest as in distribution matching.
+class RefineParams(RegressionParams):
+    """How pixels are moved.
 
     firsts: that many first images of each class are moved by themselves, and stay while more are. most_pictures: more
-    of a class are not moved. image_learning_rate: of one image of a class; of n it is n times that, as the gradient of
-    their mean is an n-th for each. precision: of the networks' products.
+    of a class are not moved.
     """
 
-    steps: int = Field(ge=1)
     firsts: list[Annotated[int, Field(ge=1)]]
     most_pictures: int = Field(ge=1)
-    network: NetworkSpec
-    precision: Precision
-    strategy: Strategy
-    pool: PoolParams
-    pool_draws: int = Field(ge=1)
-    image_learning_rate: float = Field(gt=0)
-    image_momentum: float = Field(ge=0, lt=1)
 
 
 class Params(Section):
@@ -348,7 +336,7 @@ def composed(desk: Desk, chosen: np.ndarray, plan: Plan, log: RunLog, state: Arr
 
 
 def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) -> Tensor:
-    """The images, normalised float32 (n, c, h, w), moved towards the mean features of their classes.
+    """The images, normalised float32 (n, c, h, w), with what they teach a network improved pixel by pixel.
 
     The first of each class by themselves, then more of them while those stay. All as they were where a trial does not
     find them better, and beyond ``most_pictures`` of a class: moving helps small sets, and not large ones.
@@ -360,20 +348,14 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     sizes = [size for size in sorted({*params.firsts, most}) if size <= most_moved]
     if not sizes:
         return images
-    real, seed = RealMeans(desk.train, params.network, params.strategy, params.precision), derive(desk.seed, "refine")
-    steps = CachedSteps(real, params.pool, params.pool_draws, seed, log).step
     by_class, accuracies = images.unflatten(0, (-1, most)).clone(), list[np.ndarray]()
     for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
-        first = by_class[:, :size]
-        moving = Moving(
-            first.flatten(0, 1).clone(),
-            len(first),
-            learning_rate=params.image_learning_rate * size,
-            momentum=params.image_momentum,
-            fixed=fixed,
-            done=turn * params.steps,
-        )
-        kept = log.keep(f"refined-{size}", partial(moved, desk, moving, params.steps, steps, plan, log, state))
+        first = by_class[:, :size].flatten(0, 1)
+        seed, begin = derive(desk.seed, "refine", size), turn * params.steps
+        moving = Regression(desk.train, first, desk.storage(plan.pictures), params, seed, fixed=fixed, begin=begin)
+        if len(state.get("images", ())) == len(first):
+            moving.restore(state)
+        kept = log.keep(f"refined-{size}", partial(moved, desk, first, moving, plan, log))
         by_class[:, :size] = torch.from_numpy(kept["images"]).unflatten(0, (-1, size))
         accuracies.append(kept["held_out_accuracy"])
     told = np.tile([False, True], len(sizes))
@@ -381,14 +363,9 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     return by_class.flatten(0, 1)
 
 
-def moved(
-    desk: Desk, moving: Moving, steps: int, step: Callable[[int], Step], plan: Plan, log: RunLog, state: Arrays
-) -> Arrays:
-    """What ``moving`` has after ``steps`` steps where a trial finds that better, else what it began with."""
-    start, end, storage = moving.images.clone(), moving.done + steps, desk.storage(plan.pictures)
-    if int(state.get("done", 0)) > moving.done:
-        moving.restore(state)
-    moving.run(end, step, storage, log)
-    both = side_by_side(lambda each: desk.trial(lambda _: each, plan.pictures), [start, moving.images])
-    better = moving.images if both[1] > both[0] else start
+def moved(desk: Desk, start: Tensor, moving: Regression, plan: Plan, log: RunLog) -> Arrays:
+    """What ``moving`` has after all its steps where a trial finds that better than the start, else the start."""
+    end = moving.run(log)
+    both = side_by_side(lambda each: desk.trial(lambda _: each, plan.pictures), [start, end])
+    better = end if both[1] > both[0] else start
     return {"images": better.numpy(), "held_out_accuracy": np.array(both)}
