@@ -13,11 +13,13 @@ from stopping import Stop, StoppingLog
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.errors import InputError
+from condensation.core.images import ImageSet
 from condensation.core.information import Information
 from condensation.core.pictures import pictures
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.pytorch.cores import side_by_side
+from condensation.pytorch.feature_regression import Regression
 from condensation.pytorch.methods import mps3
 from condensation.pytorch.methods.mps3 import Desk, Plan, as_read, best_plan, composed
 from condensation.pytorch.synthetic import Scale, Storage, channels_first, nearest
@@ -63,6 +65,23 @@ def test_what_pays_the_agent_is_in_no_trial(teacher: Path) -> None:
     np.testing.assert_array_equal(own.held.images, alone.held.images)
     found = [len(each.candidates(0, Plan(4, 1.0, "none"))) for each in (own, alone)]
     assert found == [30 - 3 - 3, 30 - 3]
+
+
+def test_what_scores_trials_moves_no_pixels(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, given = desk(teacher), list[ImageSet]()
+
+    class Watched(Regression):
+        def __init__(self, train: ImageSet, *args: Any, **kwargs: Any) -> None:
+            given.append(train)
+            super().__init__(train, *args, **kwargs)
+
+    monkeypatch.setattr(mps3, "Regression", Watched)
+    made(teacher, compose=None, pictures=[4], sure=[1.0])
+    held = {image.tobytes() for image in own.held.images}
+    assert len(given) == 2
+    for real in given:
+        assert len(real) == len(TOY) - len(own.held)
+        assert not held & {image.tobytes() for image in real.images}
 
 
 def test_pictures_of_a_class_come_in_the_order_of_what_they_tell(teacher: Path) -> None:

@@ -32,7 +32,7 @@ from condensation.pytorch.living_pool import MOMENTUM, LivingPool, under
 from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.precision import Precision, in_precision
-from condensation.pytorch.synthetic import Scale, Storage
+from condensation.pytorch.synthetic import Storage
 from condensation.pytorch.training import rate
 
 TOGETHER = 64  # pictures that pass at once; a multiple of what suits the cache, and bounds nothing else
@@ -69,8 +69,8 @@ class RegressionParams(Section):
 class Regression:
     """The images on their way: normalised float32 (classes * images, c, h, w), sorted by class, with hard labels.
 
-    storage: how they hold their pictures. fixed: the first images of each class, which stay as they are. begin: the
-    number of the first step, for whoever reads the log.
+    train: the real images. storage: how images hold their pictures, and the scale of both. fixed: the first images of
+    each class, which stay as they are. begin: the number of the first step, for whoever reads the log.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Regression:
         begin: int = 0,
     ) -> None:
         self.images, self.done, self.penalty = images.clone(), 0, 0.0
-        self._train, self._scale, self._storage = train, Scale.of(train), storage
+        self._train, self._storage = train, storage
         self._params, self._seed, self._fixed, self._begin = params, seed, fixed, begin
         self._per_class = len(images) // train.classes
         self._odds = torch.eye(train.classes, dtype=torch.float64) - 1 / train.classes
@@ -150,7 +150,7 @@ class Regression:
         """Distinct random images, normalised float32 (m, c, h, w), and their labels, int64 (m,)."""
         count = min(self._params.batch_real, len(self._train))
         taken = generator(seed, "real").choice(len(self._train), count, replace=False)
-        return self._scale.normalise(self._train.pixels(taken)), torch.from_numpy(self._train.labels[taken])
+        return self._storage.scale.normalise(self._train.pixels(taken)), torch.from_numpy(self._train.labels[taken])
 
     def _rows(self, seed: int) -> Tensor:
         """The images of a step: int64 (k,), as many of each class, sorted."""

@@ -13,8 +13,8 @@ stay there where a trial finds them better. So the first k images of each class 
 are the teacher's, of each picture as it is read.
 
 Two parts of ``train``, stratified, are held out of the set: one pays the agent, and trials are scored on the other,
-since a set composed for the images that paid looks better on them than it is. The teacher has seen both, so a plan that
-follows the teacher does a little, too. The project's validation and test data are never seen.
+which moves no pixels either, since a set made for the images that paid looks better on them than it is. The teacher has
+seen both, so a plan that follows the teacher does a little, too. The project's validation and test data are never seen.
 
 Several pictures in the storage of one: Kim et al., ICML 2022, section 4. Sure pictures and a teacher's labels: Sun et
 al., "On the diversity and realism of distilled dataset", CVPR 2024, section 3.
@@ -131,6 +131,8 @@ class Plan:
 class Desk:
     """What there is to choose from: training images without the hold-out, and what the teacher says of them.
 
+    held: what scores trials. open: all the others. paying: those of them that pay the agent and are not chosen.
+
     Raises InputError for sets that are not possible, when pictures do not fit the images, and when the teacher was
     trained on other data.
     """
@@ -145,6 +147,7 @@ class Desk:
         self.scale = Scale.of(train)
         self._rest = np.arange(len(train))
         self.held = self._held("hold-out")
+        self.open = train.take(self._rest)
         self.paying = self._held("paying") if params.compose else self.held
         check_request(train.take(self._rest), images_per_class)
         self._directions, self._margins = self.taught.directions(), self.taught.margins(train.labels)
@@ -352,7 +355,7 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
         first = by_class[:, :size].flatten(0, 1)
         seed, begin = derive(desk.seed, "refine", size), turn * params.steps
-        moving = Regression(desk.train, first, desk.storage(plan.pictures), params, seed, fixed=fixed, begin=begin)
+        moving = Regression(desk.open, first, desk.storage(plan.pictures), params, seed, fixed=fixed, begin=begin)
         if len(state.get("images", ())) == len(first):
             moving.restore(state)
         kept = log.keep(f"refined-{size}", partial(moved, desk, first, moving, plan, log))
