@@ -136,8 +136,9 @@ class Regression:
         parts = list(enumerate(stored.split(max(1, TOGETHER // self._storage.count))))
         seen = side_by_side(partial(self._seen, in_precision(fused_features(network), params.precision), seed), parts)
         features = torch.cat([part.detach() for part in seen]).requires_grad_()
+        true = real_features(network, real, params.precision)
         with one_core_each(1):  # on several, sums are rounded otherwise
-            error, accuracy = self._error(features, rows, real_features(network, real, params.precision), wanted)
+            error, accuracy = self._error(features, rows, true, wanted)
             (pulls,) = torch.autograd.grad(error, features)
         pull = pulls.split([len(part) for part in seen])
         along = side_by_side(lambda i: torch.autograd.grad(seen[i], parts[i][1], pull[i])[0], range(len(seen)))
