@@ -78,13 +78,39 @@ def test_the_error_falls_and_is_logged(train: ImageSet) -> None:
     assert np.mean(errors[-3:]) < 0.8 * np.mean(errors[:2])
 
 
-def test_the_penalty_is_the_one_under_which_the_start_predicts_best(train: ImageSet) -> None:
-    errors = {penalty: regression(train, penalties=[penalty]).step()[0] for penalty in (1e-6, 0.01, 100.0)}
-    own = regression(train, penalties=list(errors))
-    assert own.step()[0] == min(errors.values())
-    assert own.penalty == min(errors, key=lambda penalty: errors[penalty])
-    own.step()
-    assert own.penalty == min(errors, key=lambda penalty: errors[penalty])
+def test_the_penalty_is_the_smallest_under_which_the_pool_predicts_nearly_best(
+    train: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    penalties = [100.0, 1e-2, 1e-3, 1e-4, 1e-8]
+    own, errors = regression(train, penalties=penalties, networks=3), dict[float, float]()
+    error = own._error
+
+    def told(*given: Any) -> tuple[torch.Tensor, float]:
+        found = error(*given)
+        errors[given[-1]] = errors.get(given[-1], 0.0) + float(found[0])
+        return found
+
+    monkeypatch.setattr(own, "_error", told)
+    chosen = own._best_penalty()
+    least = min(errors.values())
+    assert list(errors) == penalties
+    assert errors[chosen] <= feature_regression.NEARLY * least
+    assert all(error > feature_regression.NEARLY * least for penalty, error in errors.items() if penalty < chosen)
+    assert errors[100.0] > 1.05 * least
+    monkeypatch.setattr(feature_regression, "NEARLY", 100.0)
+    assert own._best_penalty() == 1e-8
+
+
+def test_the_penalty_is_chosen_once(train: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = regression(train, penalties=[0.1, 0.01])
+    monkeypatch.setattr(own, "_best_penalty", lambda: 0.1)
+    own.run(RunLog())
+    assert own.penalty == 0.1
+    again = regression(train, penalties=[0.1, 0.01])
+    monkeypatch.setattr(again, "_best_penalty", lambda: pytest.fail("it is known"))
+    again.restore(own.state())
+    again.run(RunLog())
+    assert again.penalty == 0.1
 
 
 def test_the_first_images_of_each_class_stay_where_that_is_asked_for(train: ImageSet) -> None:
@@ -97,6 +123,7 @@ def test_the_first_images_of_each_class_stay_where_that_is_asked_for(train: Imag
 def test_a_step_takes_as_many_images_as_its_pictures_allow(train: ImageSet) -> None:
     for most, per_class in ((1000, 3), (24, 2), (23, 1), (1, 1)):
         own = regression(train, count=4, batch_pictures=most)
+        own.penalty = 0.01
         start = own.images.clone()
         own.step()
         changed = (own.images != start).flatten(1).any(1)

@@ -6,12 +6,11 @@ by ridge regression, and moves their pixels against the squared error of that la
 Nothing is unrolled: the network that gives the features counts as given.
 
 Two things are otherwise than in FRePo, and let hundreds of steps do what takes it hundreds of thousands: the penalty is
-the one under which the images, as they begin, predict real ones best, and not next to none; and networks begin at all
+about the one under which the images, as they begin, predict real ones best, not next to none; and networks begin at all
 ages of their life. A step may take a part of the images, and sees them moved as the judge's networks do.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -38,6 +37,8 @@ from condensation.pytorch.training import rate
 TOGETHER = 64  # pictures that pass at once; a multiple of what suits the cache, and bounds nothing else
 AGEING = 50  # steps of every network between two checkpoints, before the images are moved
 LOGGED_EVERY = 10
+NEARLY = 1.03
+"""A penalty is as good as the best up to so many times its error; the smaller one leaves more to be learned."""
 
 
 class RegressionParams(Section):
@@ -47,7 +48,8 @@ class RegressionParams(Section):
     that each is trained for on pictures of the set (Adam) before another begins. trained: of them, after it was used.
     batch_pictures: of all classes, that a step fits the layer to: random whole images, at least one of each class.
     batch_real: real images of a step. penalties: of the layer, relative to the features' mean square and the number of
-    pictures; the best at the first step is taken. precision: of the networks' products.
+    pictures; the smallest is taken under which the images, as they begin, predict nearly best. precision: of the
+    networks' products.
     image_learning_rate: Adam's at its highest, at normalised scale; it rises for a quarter of the steps and falls to
     zero as a cosine.
     """
@@ -104,6 +106,7 @@ class Regression:
     def run(self, log: RunLog) -> Tensor:
         """The images after all steps; what is done already is not done again."""
         self._age(log)
+        self.penalty = self.penalty or self._best_penalty()
         while self.done < self._params.steps:
             error, accuracy = self.step()
             if self.done % LOGGED_EVERY == 1:
@@ -126,26 +129,48 @@ class Regression:
 
     def step(self) -> tuple[float, float]:
         """(squared error, percent of the real images named rightly) before one step of the images."""
-        params, seed = self._params, derive(self._seed, "step", self.done)
-        number = int(generator(seed, "member").integers(params.networks))
+        seed = derive(self._seed, "step", self.done)
+        number = int(generator(seed, "member").integers(self._params.networks))
+        rows = self._rows(seed)
+        stored = self.images[rows].requires_grad_()
+        parts = stored.split(max(1, TOGETHER // self._storage.count))
+        seen, real, wanted = self._shown(number, parts, seed)
+        features = torch.cat([part.detach() for part in seen]).requires_grad_()
+        with one_core_each(1):  # on several, sums are rounded otherwise
+            error, accuracy = self._error(features, rows, real, wanted, self.penalty)
+            pulls = torch.autograd.grad(error, features)[0].split([len(part) for part in seen])
+        along = side_by_side(lambda i: torch.autograd.grad(seen[i], parts[i], pulls[i])[0], range(len(seen)))
+        self._move(rows, torch.cat(along))
+        self._teach(number, self._params.trained)
+        self.done += 1
+        return float(error.detach()), accuracy
+
+    @torch.no_grad()
+    def _best_penalty(self) -> float:
+        """The smallest of those under which the pool's layers predict nearly best, each network for other images."""
+        total = np.zeros(len(self._params.penalties))
+        for number in range(self._params.networks):
+            seed = derive(self._seed, "penalty", number)
+            rows = self._rows(seed)
+            seen, real, wanted = self._shown(number, self.images[rows].split(TOGETHER), seed)
+            with one_core_each(1):
+                errors = [self._error(torch.cat(seen), rows, real, wanted, each)[0] for each in self._params.penalties]
+            total += np.array(errors)
+        near = [each for each, error in zip(self._params.penalties, total, strict=True) if error < NEARLY * total.min()]
+        return min(near)
+
+    def _shown(self, number: int, stored: Sequence[Tensor], seed: int) -> tuple[list[Tensor], Tensor, Tensor]:
+        """A network's features of the pictures in each part of the images; those of real images, and their labels."""
         network = self._pool.members[number].network.requires_grad_(False)
         real, wanted = self._real(seed)
         freeze_statistics(network, real)
-        rows = self._rows(seed)
-        stored = self.images[rows].requires_grad_()
-        parts = list(enumerate(stored.split(max(1, TOGETHER // self._storage.count))))
-        seen = side_by_side(partial(self._seen, in_precision(fused_features(network), params.precision), seed), parts)
-        features = torch.cat([part.detach() for part in seen]).requires_grad_()
-        true = real_features(network, real, params.precision)
-        with one_core_each(1):  # on several, sums are rounded otherwise
-            error, accuracy = self._error(features, rows, true, wanted)
-            (pulls,) = torch.autograd.grad(error, features)
-        pull = pulls.split([len(part) for part in seen])
-        along = side_by_side(lambda i: torch.autograd.grad(seen[i], parts[i][1], pull[i])[0], range(len(seen)))
-        self._move(rows, torch.cat(along))
-        self._teach(number, params.trained)
-        self.done += 1
-        return float(error.detach()), accuracy
+        features, precision = fused_features(network), self._params.precision
+
+        def seen(part: tuple[int, Tensor]) -> Tensor:
+            drawn = torch.Generator().manual_seed(derive(seed, "augmentation", part[0]))
+            return in_precision(features, precision)(light_affine(self._storage.read(part[1]), drawn))
+
+        return side_by_side(seen, enumerate(stored)), real_features(network, real, precision), wanted
 
     def _real(self, seed: int) -> tuple[Tensor, Tensor]:
         """Distinct random images, normalised float32 (m, c, h, w), and their labels, int64 (m,)."""
@@ -160,12 +185,9 @@ class Regression:
         some = np.sort(generator(seed, "part").permutation(self._per_class)[:count])
         return torch.from_numpy(some + self._per_class * np.arange(self._train.classes)[:, None]).flatten()
 
-    def _seen(self, features: Callable[[Tensor], Tensor], seed: int, part: tuple[int, Tensor]) -> Tensor:
-        number, stored = part
-        drawn = torch.Generator().manual_seed(derive(seed, "augmentation", number))
-        return features(light_affine(self._storage.read(stored), drawn))
-
-    def _error(self, features: Tensor, rows: Tensor, real: Tensor, wanted: Tensor) -> tuple[Tensor, float]:
+    def _error(
+        self, features: Tensor, rows: Tensor, real: Tensor, wanted: Tensor, penalty: float
+    ) -> tuple[Tensor, float]:
         """(squared error on the real images of the layer fitted to the features, percent named rightly)."""
         labels = (rows // self._per_class).repeat_interleave(self._storage.count)
         middle = real.double().mean(0)
@@ -174,15 +196,9 @@ class Regression:
         def scaled(x: Tensor) -> Tensor:
             return functional.pad((x.double() - middle) / spread, (0, 1), value=1.0)
 
-        def error(penalty: float) -> tuple[Tensor, Tensor]:
-            outputs = scaled(real) @ last_layer(scaled(features), self._odds[labels], penalty)
-            return (outputs - self._odds[wanted]).square().sum(1).mean(), outputs
-
-        if not self.penalty:
-            with torch.no_grad():
-                self.penalty = min(self._params.penalties, key=lambda penalty: float(error(penalty)[0]))
-        found, outputs = error(self.penalty)
-        return found, 100 * float((outputs.argmax(1) == wanted).double().mean())
+        outputs = scaled(real) @ last_layer(scaled(features), self._odds[labels], penalty)
+        error = (outputs - self._odds[wanted]).square().sum(1).mean()
+        return error, 100 * float((outputs.argmax(1) == wanted).double().mean())
 
     def _move(self, rows: Tensor, gradient: Tensor) -> None:
         whole = torch.zeros_like(self.images)
