@@ -67,6 +67,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "refine": {
             **PARAMS["mps3"]["refine"],
             "steps": 3,
+            "first_steps": 3,
             "network": {"width": 8},
             "networks": 2,
             "lifetime": 6,

@@ -144,6 +144,14 @@ def test_the_plan_of_the_best_trial_is_taken_and_a_single_one_is_not_tried(
     assert not log.tables
 
 
+def test_of_numbers_of_pictures_that_trials_do_not_tell_apart_the_largest_is_taken(
+    teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {Plan(1, 0.5, "none"): 0.7, Plan(4, 0.5, "none"): 0.6905, Plan(9, 0.5, "none"): 0.689}
+    monkeypatch.setattr(Desk, "tried", lambda self, plan: (self.choose(plan), scores.get(plan, 0.8)))
+    assert best_plan(desk(teacher, pictures=[1, 4, 9], sure=[0.5]), RunLog())[0] == Plan(4, 0.5, "information")
+
+
 def test_random_pictures_are_taken_where_no_choice_is_better(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Desk, "trial", lambda self, images, count: 0.1 * count)
     own = desk(teacher, pictures=[1, 4], sure=[1.0, 0.5])
@@ -253,7 +261,9 @@ def test_refinement_moves_pixels_where_a_trial_finds_them_better(
 def test_the_first_images_are_refined_by_themselves_and_stay_while_more_are(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refine, plain = contract.QUICK["mps3"]["refine"], {"compose": None, "pictures": [4], "sure": [1.0]}
+    """The last of them takes all the steps."""
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": 12, "first_steps": 2, "firsts": [1, 10]}
+    plain = {"compose": None, "pictures": [4], "sure": [1.0]}
     still = made(teacher, **plain, refine=None).images.reshape(3, 2, 8, 8, 1)
 
     def other(images: np.ndarray) -> np.ndarray:
@@ -262,11 +272,13 @@ def test_the_first_images_are_refined_by_themselves_and_stay_while_more_are(
 
     monkeypatch.setattr(Desk, "trial", lambda self, images, count: float(other(self.scale.pixels(images(0))).sum()))
     log = RunLog()
-    one = made(teacher, log, **plain, refine={**refine, "firsts": [1, 10], "most_pictures": 4}).images
+    shorter = {**refine, "steps": 2, "most_pictures": 4}
+    one = made(teacher, log, **plain, refine=shorter).images
     assert other(one).tolist() == [True, False]
     assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0, 1]
     log = RunLog()
-    both = made(teacher, log, **plain, refine={**refine, "firsts": [1, 10], "most_pictures": 8}).images
+    both = made(teacher, log, **plain, refine={**refine, "most_pictures": 8}).images
+    assert [row["step"] for row in log.history if "real_error" in row] == [0, 2, 12]
     assert other(both).tolist() == [True, True]
     np.testing.assert_array_equal(both[::2], one[::2])
     assert log.tables["refinement"]["first"].tolist() == [1, 1, 2, 2]

@@ -132,8 +132,7 @@ class Regression:
         seed = derive(self._seed, "step", self.done)
         number = int(generator(seed, "member").integers(self._params.networks))
         rows = self._rows(seed)
-        stored = self.images[rows].requires_grad_()
-        parts = stored.split(max(1, TOGETHER // self._storage.count))
+        parts = self._parts(self.images[rows].requires_grad_())
         seen, real, wanted = self._shown(number, parts, seed)
         features = torch.cat([part.detach() for part in seen]).requires_grad_()
         with one_core_each(1):  # on several, sums are rounded otherwise
@@ -152,7 +151,7 @@ class Regression:
         for number in range(self._params.networks):
             seed = derive(self._seed, "penalty", number)
             rows = self._rows(seed)
-            seen, real, wanted = self._shown(number, self.images[rows].split(TOGETHER), seed)
+            seen, real, wanted = self._shown(number, self._parts(self.images[rows]), seed)
             with one_core_each(1):
                 errors = [self._error(torch.cat(seen), rows, real, wanted, each)[0] for each in self._params.penalties]
             total += np.array(errors)
@@ -177,6 +176,10 @@ class Regression:
         count = min(self._params.batch_real, len(self._train))
         taken = generator(seed, "real").choice(len(self._train), count, replace=False)
         return self._storage.scale.normalise(self._train.pixels(taken)), torch.from_numpy(self._train.labels[taken])
+
+    def _parts(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The images that pass together."""
+        return images.split(max(1, TOGETHER // self._storage.count))
 
     def _rows(self, seed: int) -> Tensor:
         """The images of a step: int64 (k,), as many of each class, sorted."""

@@ -1,7 +1,7 @@
 """Networks at different stages of being trained on a set that changes meanwhile, each replaced at its life's end.
 
-The pool of FRePo (Zhou, Nezhadarya, Ba, "Dataset Distillation using Neural Feature Regression", NeurIPS 2022, section
-3.3): what helps young networks and old ones alike helps the one that is trained on the set from its start to its end.
+The pool of FRePo (Zhou, Nezhadarya, Ba, "Dataset Distillation using Neural Feature Regression", NeurIPS 2022, algorithm
+1): what helps young networks and old ones alike helps the one that is trained on the set from its start to its end.
 """
 
 from collections.abc import Callable, Mapping

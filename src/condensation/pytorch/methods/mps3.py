@@ -56,6 +56,10 @@ from condensation.pytorch.untrained import UntrainedFeatures, UntrainedParams
 
 SPARE = 2
 """A class has at least this many times as many candidates as pictures are taken of it, as far as it has them."""
+EXAMPLES = 2048
+"""Pictures by which the directions are found that the agent sees."""
+ALIKE = 0.01
+"""Trials do not tell plans apart whose accuracies, 0..1, differ by no more."""
 Arrays = dict[str, np.ndarray]
 Scoring = Literal["information", "confidence", "none"]
 
@@ -90,11 +94,12 @@ class ComposeParams(Section):
 class RefineParams(RegressionParams):
     """How pixels are moved.
 
-    firsts: that many first images of each class are moved by themselves, and stay while more are. most_pictures: more
-    of a class are not moved.
+    firsts: that many first images of each class are moved by themselves, and stay while more are; ``first_steps``
+    times where more are. most_pictures: more of a class are not moved.
     """
 
     firsts: list[Annotated[int, Field(ge=1)]]
+    first_steps: int = Field(ge=1)
     most_pictures: int = Field(ge=1)
 
 
@@ -243,7 +248,8 @@ class Desk:
         rows = np.unique(np.concatenate([chosen, *others]))
         read = as_read(self.scale.normalise(self.train.pixels(rows)), self.storage(plan.pictures))
         shape, seed = self.train.image_shape, derive(self.seed, "untrained")
-        untrained = UntrainedFeatures(shape, params.untrained, seed).fit(read)
+        examples = read[generator(seed, "examples").permutation(len(read))[:EXAMPLES]]
+        untrained = UntrainedFeatures(shape, params.untrained, seed).fit(examples)
         own, logits = self.train.labels[rows], torch.from_numpy(self.taught.logits[rows])
         probability = logits.softmax(1).double().numpy()[np.arange(len(rows)), own]
         features = self._directions[rows] - self._directions[rows].mean(0)
@@ -292,8 +298,9 @@ def condense(
 def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
     """The plan whose images train a small network best for the held-out images, the first of equals; its choice.
 
-    How many pictures is tried first, with random ones of the first share, which costs nothing to choose; then the
-    shares with the method's own choice, which has to be better than random. A plan that has no other is not tried.
+    How many pictures is tried first, with random ones of the first share, which costs nothing to choose: the most of
+    those alike to the best, since refinement has more to gain from them. Then the shares with the method's own choice,
+    which has to be better than random. A plan that has no other is not tried.
     """
     counts, shares, scoring = desk.counts, desk.params.sure, desk.params.scoring
     if len(counts) == len(shares) == 1:
@@ -309,7 +316,9 @@ def best_plan(desk: Desk, log: RunLog) -> tuple[Plan, np.ndarray]:
         return found
 
     def every() -> Arrays:
-        many = best([Plan(count, shares[0], "none") for count in counts]).pictures
+        anyhow = [Plan(count, shares[0], "none") for count in counts]
+        least = tried[best(anyhow)][1] - ALIKE
+        many = max(plan.pictures for plan in anyhow if tried[plan][1] >= least)
         found = best([Plan(many, share, scoring) for share in shares])
         told = {name: np.array([getattr(plan, name) for plan in tried]) for name in ("pictures", "sure", "scoring")}
         scores = np.array([score for _, score in tried.values()])
@@ -352,10 +361,11 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     if not sizes:
         return images
     by_class, accuracies = images.unflatten(0, (-1, most)).clone(), list[np.ndarray]()
+    shorter = params.model_copy(update={"steps": params.first_steps})
     for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
-        first = by_class[:, :size].flatten(0, 1)
-        seed, begin = derive(desk.seed, "refine", size), turn * params.steps
-        moving = Regression(desk.open, first, desk.storage(plan.pictures), params, seed, fixed=fixed, begin=begin)
+        first, own = by_class[:, :size].flatten(0, 1), params if size == sizes[-1] else shorter
+        seed, begin = derive(desk.seed, "refine", size), turn * params.first_steps
+        moving = Regression(desk.open, first, desk.storage(plan.pictures), own, seed, fixed=fixed, begin=begin)
         if len(state.get("images", ())) == len(first):
             moving.restore(state)
         kept = log.keep(f"refined-{size}", partial(moved, desk, first, moving, plan, log))
