@@ -66,7 +66,7 @@ QUICK: dict[str, dict[str, Any]] = {
         },
         "refine": {
             **PARAMS["mps3"]["refine"],
-            "steps": 3,
+            "steps": {"default": 3},
             "first_steps": 3,
             "network": {"width": 8},
             "networks": 2,

@@ -17,7 +17,6 @@ from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.synthetic import Initialisation, Scale, Storage, initialise
 
 SMALL = {
-    "steps": 6,
     "network": {"width": 8, "depth": 2},
     "networks": 2,
     "lifetime": 6,
@@ -33,12 +32,12 @@ SMALL = {
 
 
 def regression(
-    train: ImageSet, count: int = 1, fixed: int = 0, start: Initialisation = "real", **changes: Any
+    train: ImageSet, count: int = 1, fixed: int = 0, start: Initialisation = "real", steps: int = 6, **changes: Any
 ) -> Regression:
     scale = Scale.of(train)
     images = initialise(start, train, images_per_class=3, seed=1, scale=scale, pictures_per_image=count)
     params = RegressionParams.model_validate(SMALL | changes)
-    return Regression(train, images, Storage(count, scale), params, seed=5, fixed=fixed)
+    return Regression(train, images, Storage(count, scale), params, seed=5, steps=steps, fixed=fixed)
 
 
 @pytest.mark.parametrize("n", [4, 30])

@@ -244,7 +244,7 @@ def test_refinement_moves_pixels_where_a_trial_finds_them_better(
         return worth[0] if moved else 0.3
 
     monkeypatch.setattr(Desk, "trial", trial)
-    refine = {**contract.QUICK["mps3"]["refine"], "steps": 11, "image_learning_rate": 0.2, "firsts": []}
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": {"default": 11}, "image_learning_rate": 0.2, "firsts": []}
     moved = made(teacher, log, compose=None, refine=refine, pictures=[4], sure=[1.0])
     assert not np.allclose(moved.images, still.images, atol=1e-3)
     assert [row["step"] for row in log.history if "real_error" in row] == [0, 10]
@@ -262,7 +262,7 @@ def test_the_first_images_are_refined_by_themselves_and_stay_while_more_are(
     teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last of them takes all the steps."""
-    refine = {**contract.QUICK["mps3"]["refine"], "steps": 12, "first_steps": 2, "firsts": [1, 10]}
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": {"default": 12}, "first_steps": 2, "firsts": [1, 10]}
     plain = {"compose": None, "pictures": [4], "sure": [1.0]}
     still = made(teacher, **plain, refine=None).images.reshape(3, 2, 8, 8, 1)
 
@@ -272,7 +272,7 @@ def test_the_first_images_are_refined_by_themselves_and_stay_while_more_are(
 
     monkeypatch.setattr(Desk, "trial", lambda self, images, count: float(other(self.scale.pixels(images(0))).sum()))
     log = RunLog()
-    shorter = {**refine, "steps": 2, "most_pictures": 4}
+    shorter = {**refine, "steps": {"default": 3, "toy": 2}, "most_pictures": 4}
     one = made(teacher, log, **plain, refine=shorter).images
     assert other(one).tolist() == [True, False]
     assert log.tables["refinement"]["held_out_accuracy"].tolist() == [0, 1]

@@ -42,7 +42,7 @@ NEARLY = 1.03
 
 
 class RegressionParams(Section):
-    """How pixels are moved, ``steps`` times.
+    """How pixels are moved.
 
     network, networks, lifetime, network_learning_rate, batch_train: of the pool: which networks, how many, the steps
     that each is trained for on pictures of the set (Adam) before another begins. trained: of them, after it was used.
@@ -54,7 +54,6 @@ class RegressionParams(Section):
     zero as a cosine.
     """
 
-    steps: int = Field(ge=1)
     network: NetworkSpec
     networks: int = Field(ge=1)
     lifetime: int = Field(ge=1)
@@ -71,8 +70,9 @@ class RegressionParams(Section):
 class Regression:
     """The images on their way: normalised float32 (classes * images, c, h, w), sorted by class, with hard labels.
 
-    train: the real images. storage: how images hold their pictures, and the scale of both. fixed: the first images of
-    each class, which stay as they are. begin: the number of the first step, for whoever reads the log.
+    train: the real images. storage: how images hold their pictures, and the scale of both. steps: how often they are
+    moved. fixed: the first images of each class, which stay as they are. begin: the number of the first step, for
+    whoever reads the log.
     """
 
     def __init__(
@@ -83,11 +83,12 @@ class Regression:
         params: RegressionParams,
         seed: int,
         *,
+        steps: int,
         fixed: int = 0,
         begin: int = 0,
     ) -> None:
         self.images, self.done, self.penalty = images.clone(), 0, 0.0
-        self._train, self._storage = train, storage
+        self._train, self._storage, self._steps = train, storage, steps
         self._params, self._seed, self._fixed, self._begin = params, seed, fixed, begin
         self._per_class = len(images) // train.classes
         self._odds = torch.eye(train.classes, dtype=torch.float64) - 1 / train.classes
@@ -107,11 +108,11 @@ class Regression:
         """The images after all steps; what is done already is not done again."""
         self._age(log)
         self.penalty = self.penalty or self._best_penalty()
-        while self.done < self._params.steps:
+        while self.done < self._steps:
             error, accuracy = self.step()
             if self.done % LOGGED_EVERY == 1:
                 log.metrics(self._begin + self.done - 1, real_error=error, real_accuracy=accuracy)
-            log.progress(self.done, self._params.steps, "steps of regression")
+            log.progress(self.done, self._steps, "steps of regression")
             log.checkpoint(self.state)
         return self.images
 
@@ -208,7 +209,7 @@ class Regression:
         whole[rows] = gradient
         whole.unflatten(0, (self._train.classes, -1))[:, : self._fixed] = 0
         self.images.grad = whole
-        self._descent.step(self._params.image_learning_rate * rate("one_cycle", self.done, self._params.steps))
+        self._descent.step(self._params.image_learning_rate * rate("one_cycle", self.done, self._steps))
 
     def _teach(self, number: int, steps: int) -> None:
         """Train a network for some steps, on random pictures of the set as it is now."""

@@ -94,10 +94,11 @@ class ComposeParams(Section):
 class RefineParams(RegressionParams):
     """How pixels are moved.
 
-    firsts: that many first images of each class are moved by themselves, and stay while more are; ``first_steps``
-    times where more are. most_pictures: more of a class are not moved.
+    steps: how often, by data set, with a default. firsts: that many first images of each class are moved by themselves,
+    and stay while more are; ``first_steps`` times where more are. most_pictures: more of a class are not moved.
     """
 
+    steps: dict[str, Annotated[int, Field(ge=1)]]
     firsts: list[Annotated[int, Field(ge=1)]]
     first_steps: int = Field(ge=1)
     most_pictures: int = Field(ge=1)
@@ -361,11 +362,12 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     if not sizes:
         return images
     by_class, accuracies = images.unflatten(0, (-1, most)).clone(), list[np.ndarray]()
-    shorter = params.model_copy(update={"steps": params.first_steps})
+    all_steps = params.steps.get(desk.train.dataset, params.steps["default"])
     for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
-        first, own = by_class[:, :size].flatten(0, 1), params if size == sizes[-1] else shorter
-        seed, begin = derive(desk.seed, "refine", size), turn * params.first_steps
-        moving = Regression(desk.open, first, desk.storage(plan.pictures), own, seed, fixed=fixed, begin=begin)
+        first, seed = by_class[:, :size].flatten(0, 1), derive(desk.seed, "refine", size)
+        steps, begin = all_steps if size == sizes[-1] else params.first_steps, turn * params.first_steps
+        storage = desk.storage(plan.pictures)
+        moving = Regression(desk.open, first, storage, params, seed, steps=steps, fixed=fixed, begin=begin)
         if len(state.get("images", ())) == len(first):
             moving.restore(state)
         kept = log.keep(f"refined-{size}", partial(moved, desk, first, moving, plan, log))
