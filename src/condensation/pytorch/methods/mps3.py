@@ -30,7 +30,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -102,6 +102,13 @@ class RefineParams(RegressionParams):
     firsts: list[Annotated[int, Field(ge=1)]]
     first_steps: int = Field(ge=1)
     most_pictures: int = Field(ge=1)
+
+    @field_validator("steps")
+    @classmethod
+    def _whole(cls, steps: dict[str, int]) -> dict[str, int]:
+        if "default" not in steps:
+            raise ValueError("steps by data set need a default")
+        return steps
 
 
 class Params(Section):
