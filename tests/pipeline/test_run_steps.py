@@ -1,13 +1,16 @@
 """What `condense run` does: random sets judged beside a method's, and nothing twice."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from contract import TREE, make, toy
 
+import condensation
 from condensation import registry
 from condensation.core.files import read_json, write_json
+from condensation.stages import process
 from condensation.stages.condense import condense
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.run import judging_steps
@@ -68,3 +71,17 @@ def test_what_is_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Monk
     condense(layout, TREE, cell, [0], NullTracker())
     assert seeds == [0, 1, 2, 0, 0]
     assert len(list(layout.work("toy", "random", "ipc-2").glob("seed-0-*"))) == 1
+
+
+def test_work_is_kept_apart_by_the_code_that_runs_and_not_by_a_later_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(condensation, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(process, "_source", cache(process._source.__wrapped__))
+    (tmp_path / "module.py").write_text("old")
+    old = process.digest_of("params")
+    (tmp_path / "module.py").write_text("new")
+    assert process.digest_of("params") == old
+    assert process.digest_of("other params") != old
+    process._source.cache_clear()  # another process
+    assert process.digest_of("params") != old

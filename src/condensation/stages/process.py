@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -114,8 +115,13 @@ def versions(*libraries: str) -> dict[str, str]:
 
 def digest_of(*values: object) -> str:
     """16 hex digits of JSON-like values and of the package's source: work made by other code is never resumed."""
-    root = Path(condensation.__file__).parent
-    digest = hashlib.sha256(canonical_json(values).encode())
+    return hashlib.sha256(canonical_json(values).encode() + _source()).hexdigest()[:16]
+
+
+@cache
+def _source() -> bytes:
+    """Digest of the package's source as the process found it, which is what it runs whatever is edited meanwhile."""
+    root, digest = Path(condensation.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.digest()
