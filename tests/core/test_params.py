@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from condensation.core.errors import InputError
-from condensation.core.params import Section, at, override, read_params, section, seeds
+from condensation.core.params import ByDataset, Section, at, check, for_dataset, override, read_params, section, seeds
 
 
 class Network(Section):
@@ -84,3 +84,10 @@ def test_broken_yaml_and_missing_file(tmp_path: Path) -> None:
 def test_bad_seeds(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="seeds"):
         seeds(read(tmp_path, f"seeds: {text}\n"))
+
+
+def test_values_by_data_set() -> None:
+    values: dict[str, int] = check({"default": 1, "mnist": 2}, ByDataset[int], "steps")
+    assert [for_dataset(values, name) for name in ("mnist", "own")] == [2, 1]
+    with pytest.raises(InputError, match=r"steps.*'mnist': 2.*need one under 'default'"):
+        check({"mnist": 2}, ByDataset[int], "steps")

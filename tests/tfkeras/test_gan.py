@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from condensation.core.images import ImageSet
+from condensation.core.parts import part_of
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.gan import Gan, GanParams, picture, train_gan
-from condensation.tfkeras.training import under
 
 PARAMS = GanParams(
     epochs={"default": 30},
@@ -122,7 +122,7 @@ def test_resumed_training_gives_the_same_weights(tmp_path: Path) -> None:
         train(Gan(patches(), judge(), params, 0), Stopping(checkpoint=path, checkpoint_seconds=0))
     log = RunLog(checkpoint=path)
     resumed = Gan(patches(), judge(), params, 0)
-    train(resumed, log, under("gan", log.resume()))
+    train(resumed, log, part_of(log.resume() or {}, "gan"))
     assert [row["step"] for row in log.history] == [1, 2, 3, 4]
     for name, values in whole.arrays().items():
         np.testing.assert_array_equal(values, resumed.arrays()[name], err_msg=name)

@@ -15,7 +15,7 @@ from condensation.tfkeras.augment import AugmentParams, augment, augment_alike
 from condensation.tfkeras.exchange import to_tf
 from condensation.tfkeras.networks import evaluation_convnet, features_of, training_cnn
 from condensation.tfkeras.selection_environment import sparsity
-from condensation.tfkeras.training import batches_of, for_dataset, logits_of
+from condensation.tfkeras.training import batches_of, logits_of
 
 STILL = AugmentParams(rotation=0.0, shift=0.0, flip={"default": False})
 
@@ -90,11 +90,6 @@ def test_batches_cover_every_image_and_have_one_size() -> None:
     some = batches_of(10, 4, seed=0, most=7)
     assert some.shape == (2, 4)
     assert len(set(some.ravel())) == 7
-
-
-def test_for_dataset_prefers_the_name() -> None:
-    assert for_dataset({"default": 1, "mnist": 2}, "mnist") == 2
-    assert for_dataset({"default": 1, "mnist": 2}, "own") == 1
 
 
 def test_own_margin() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -19,7 +19,24 @@ class Section(BaseModel):
 
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
+T = TypeVar("T")
+DEFAULT = "default"
+
+
+def _with_default(values: dict[str, T]) -> dict[str, T]:
+    if DEFAULT not in values:
+        raise ValueError(f"values by data set need one under {DEFAULT!r} for all others")
+    return values
+
+
+ByDataset = Annotated[dict[str, T], AfterValidator(_with_default)]
+"""Values by the names of data sets, one of them for all that are not named; read by ``for_dataset``."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def for_dataset(values: Mapping[str, T], dataset: str) -> T:
+    """The value of a data set, or the one for all that are not named."""
+    return values.get(dataset, values[DEFAULT])
 
 
 def read_params(path: Path) -> dict[str, Any]:

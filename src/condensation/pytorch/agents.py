@@ -28,6 +28,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.sample_environment import Chosen, SampleEnvironment
@@ -215,12 +216,12 @@ def play(
     if done:
         environment.best = Chosen(state["base"], state["edits"], state["untrained"], float(state["value"]))
         if learner:
-            learner.restore({k.removeprefix("agent/"): v for k, v in state.items() if k.startswith("agent/")})
+            learner.restore(part_of(state, "agent"))
 
     def whole() -> dict[str, np.ndarray]:
         best, agent = vars(environment.best), learner.state() if learner else {}
         kept = {name: np.array(value) for name, value in best.items()} | {"episodes": np.array(done)}
-        return {**kept, **beside(), **{f"agent/{name}": array for name, array in agent.items()}}
+        return {**kept, **beside(), **joined({"agent": agent})}
 
     while done < total:
         if learner is None:

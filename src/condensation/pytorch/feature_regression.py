@@ -21,13 +21,14 @@ from torch.nn import functional
 
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import light_affine
 from condensation.pytorch.cores import one_core_each, side_by_side
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused_features
-from condensation.pytorch.living_pool import MOMENTUM, LivingPool, under
+from condensation.pytorch.living_pool import MOMENTUM, LivingPool
 from condensation.pytorch.matching import CHUNK_PIXELS, freeze_statistics, matchable
 from condensation.pytorch.networks import Network, NetworkSpec, build
 from condensation.pytorch.precision import Precision, in_precision
@@ -230,14 +231,14 @@ class Regression:
         """What a checkpoint holds between two steps: whole."""
         arrays = {"images": self.images.numpy(), "done": np.array(self.done), "penalty": np.array(self.penalty)}
         parts = {"descent": self._descent.state(), "pool": self._pool.state()}
-        return arrays | {f"{part}/{k}": v for part, inner in parts.items() for k, v in inner.items()}
+        return arrays | joined(parts)
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         self.images.copy_(torch.from_numpy(arrays["images"]))
         self.done, self.penalty = int(arrays["done"]), float(arrays["penalty"])
-        self._descent.restore(under("descent/", arrays))
-        self._pool.restore(under("pool/", arrays))
+        self._descent.restore(part_of(arrays, "descent"))
+        self._pool.restore(part_of(arrays, "pool"))
 
 
 def last_layer(features: Tensor, targets: Tensor, penalty: float) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
+from condensation.core.parts import joined, part_of
 from condensation.core.pictures import pictures
 from condensation.core.randomness import derive
 from condensation.core.results import Judgement
@@ -83,7 +84,7 @@ def judge(
             together = left if left < 2 * workers else workers  # the last ones take turns: no core waits for another
             waiting = [seed for seed in seeds if seed not in done and seed not in trained]
             for seed in waiting[: together - len(trained)]:
-                trained[seed] = examiner.candidate(seed, _under(seed, state))
+                trained[seed] = examiner.candidate(seed, part_of(state, seed))
             behind = sorted(trained.values(), key=lambda candidate: candidate.seconds)[:workers]
             verdicts = list(threads.map(_Candidate.turn, behind))
             steps = sum(one.training.step for one in trained.values())
@@ -166,9 +167,5 @@ class _Candidate:
 
 
 def _state(trained: Mapping[int, _Candidate], done: Mapping[int, Judgement]) -> dict[str, np.ndarray]:
-    arrays = {f"{seed}/{k}": v for seed, one in trained.items() for k, v in one.training.state().items()}
+    arrays = joined({seed: one.training.state() for seed, one in trained.items()})
     return {**arrays, "judged": np.array(json.dumps([j.model_dump() for j in done.values()]))}
-
-
-def _under(seed: int, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {k.removeprefix(f"{seed}/"): v for k, v in state.items() if k.startswith(f"{seed}/")}

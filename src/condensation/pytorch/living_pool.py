@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.loss import backward
-from condensation.pytorch.networks import Network
+from condensation.pytorch.networks import Network, load_weights, weights_of
 from condensation.pytorch.precision import Precision
 
 MOMENTUM = 0.9
@@ -28,6 +28,17 @@ class Member:
     descent: Descent
     life: int = 0
     age: int = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that later steps depend on."""
+        parts = joined({"network": weights_of(self.network), "descent": self.descent.state()})
+        return parts | {"place": np.array([self.life, self.age])}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave."""
+        load_weights(self.network, part_of(arrays, "network"))
+        self.descent.restore(part_of(arrays, "descent"))
+        self.life, self.age = (int(value) for value in arrays["place"])
 
 
 class LivingPool:
@@ -77,23 +88,9 @@ class LivingPool:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that later steps depend on."""
-        arrays: dict[str, np.ndarray] = {}
-        for number, member in enumerate(self.members):
-            weights = {f"{number}/network/{k}": v.numpy().copy() for k, v in member.network.state_dict().items()}
-            descent = {f"{number}/descent/{k}": v for k, v in member.descent.state().items()}
-            arrays |= weights | descent | {f"{number}/place": np.array([member.life, member.age])}
-        return arrays
+        return joined({number: member.state() for number, member in enumerate(self.members)})
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         for number, member in enumerate(self.members):
-            own = under(f"{number}/", arrays)
-            weights = {k: torch.tensor(v) for k, v in under("network/", own).items()}
-            member.network.load_state_dict(weights)
-            member.descent.restore(under("descent/", own))
-            member.life, member.age = (int(value) for value in own["place"])
-
-
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with a prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            member.restore(part_of(arrays, number))

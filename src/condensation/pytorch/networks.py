@@ -6,9 +6,10 @@ authors did; a pooling that would leave less than 2x2 (4x4 before an instance no
 strength of a map) to a later layer is left out, so that anything from 8x8 up works.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -79,6 +80,16 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, classes)."""
         return self.classifier(self.features(images))
+
+
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Copies of its weights and of the statistics of its norms, by name."""
+    return {name: tensor.numpy(force=True).copy() for name, tensor in network.state_dict().items()}
+
+
+def load_weights(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Take what ``weights_of`` gave: copies, because torch aligns its memory and rounding can depend on it."""
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
 
 def build(spec: NetworkSpec, *, image_shape: tuple[int, int, int], classes: int, seed: int) -> Network:

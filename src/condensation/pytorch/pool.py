@@ -15,12 +15,13 @@ from pydantic import Field, model_validator
 
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.loss import backward
 from condensation.pytorch.matching import freeze_statistics
-from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.networks import Network, NetworkSpec, build, load_weights, weights_of
 from condensation.pytorch.synthetic import Scale, statistics_batch
 
 MOMENTUM = 0.9
@@ -76,27 +77,26 @@ def make_pool(
     def grow(network: Network, run: int, done: int, steps: int) -> dict[str, np.ndarray]:
         _train(network, train, scale, params, range(done, steps), derive(seed, "pool training", run))
         freeze_statistics(network, statistics_batch(train, scale, derive(seed, "pool statistics", run, steps)))
-        weights = {f"network/{k}": v.numpy() for k, v in network.state_dict().items()}
-        answers = targets(network, len(members))
-        return weights | {f"targets/{k}": v.numpy() for k, v in answers.items()}
+        answers = {name: tensor.numpy() for name, tensor in targets(network, len(members)).items()}
+        return joined({"network": weights_of(network), "targets": answers})
 
     total = params.runs * len(params.steps)
     for run in range(params.runs):
-        weights, done = fresh(run).state_dict(), 0
+        weights, done = weights_of(fresh(run)), 0
         for steps in params.steps:
             log.progress(len(members), total, "networks of the pool")
             network = fresh(run)
-            network.load_state_dict(weights)
+            load_weights(network, weights)
             kept = log.keep(f"pool-{run}-{steps}", partial(grow, network, run, done, steps))
-            weights, done = _part(kept, "network/"), steps
-            network.load_state_dict(weights)
-            members.append(Member(network.eval(), _part(kept, "targets/")))
+            weights, done = part_of(kept, "network"), steps
+            load_weights(network, weights)
+            members.append(Member(network.eval(), _tensors(part_of(kept, "targets"))))
     return members
 
 
-def _part(arrays: dict[str, np.ndarray], prefix: str) -> Targets:
-    """The arrays under a prefix as tensors, copied: torch aligns its memory, and rounding can depend on it."""
-    return {k.removeprefix(prefix): torch.tensor(v) for k, v in arrays.items() if k.startswith(prefix)}
+def _tensors(arrays: dict[str, np.ndarray]) -> Targets:
+    """Copies: torch aligns its memory, and rounding can depend on it."""
+    return {name: torch.tensor(array) for name, array in arrays.items()}
 
 
 def _train(network: Network, train: ImageSet, scale: Scale, params: PoolParams, steps: range, seed: int) -> None:

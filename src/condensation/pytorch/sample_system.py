@@ -7,7 +7,6 @@ number of episodes is spent on random actions.
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal, Self
@@ -20,6 +19,7 @@ from pydantic import Field, model_validator
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.pytorch.agent_search import SearchParams, search
@@ -27,7 +27,7 @@ from condensation.pytorch.agents import DISCRETE, AgentParams, Algorithm, Learne
 from condensation.pytorch.candidates import Eyes, Pool, random_candidates
 from condensation.pytorch.classifiers import CnnName, check_memory, classifier, training_memory
 from condensation.pytorch.cores import blas_on_one_core
-from condensation.pytorch.networks import Network
+from condensation.pytorch.networks import Network, load_weights, weights_of
 from condensation.pytorch.sample_environment import Chosen, EnvironmentParams, SampleEnvironment
 from condensation.pytorch.teacher import normalisation
 from condensation.pytorch.training import Recipe, Training, predict, to_input
@@ -151,13 +151,13 @@ class System:
             for step in training:
                 self.log.progress(step, training.steps, cnn.name)
                 self.log.checkpoint(training.state)
-            weights = {f"network/{k}": v.numpy() for k, v in network.state_dict().items()}
             right = predict(network, to_input(self.held.pixels(), *self._scale)).argmax(1) == self.held.labels
+            weights = joined({"network": weights_of(network)})
             return {**weights, "curve": np.array(training.curve), "accuracy": np.array(right.mean())}
 
         of = [self.rest.sha256, self.held.sha256, cnn.model_dump(mode="json"), self.adapted, self.seed]
         kept = self.log.keep("cnn", train, of=of)
-        network.load_state_dict({k: torch.tensor(v) for k, v in _part(kept, "network/").items()})
+        load_weights(network, part_of(kept, "network"))
         if "scores" not in self._state:
             for tenth, loss in enumerate(kept["curve"], 1):
                 self.log.metrics(tenth, cnn_loss=float(loss))
@@ -229,7 +229,3 @@ def condense_by(
         learned={name: getattr(learner.params, name) for name in LEARNED} if learner else {},
     )
     return condensed, made
-
-
-def _part(state: Mapping[str, np.ndarray], prefix: str) -> Arrays:
-    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

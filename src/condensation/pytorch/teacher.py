@@ -16,10 +16,11 @@ from torch.nn import functional
 from condensation.core.files import canonical_json, read_npz, write_json, write_npz
 from condensation.core.images import ImageSet, pixel_statistics
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.core.taught import FACTS, made_of
-from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.networks import Network, NetworkSpec, build, load_weights, weights_of
 from condensation.pytorch.training import Recipe, Training, predict, to_input
 
 PLACES = 2
@@ -65,7 +66,7 @@ class Teacher:
         Same teacher, same bytes.
         """
         facts = _Facts(network=self.spec, image_shape=self.image_shape, classes=self.logits.shape[1])
-        weights = {f"network/{k}": v.numpy() for k, v in self.network.state_dict().items()}
+        weights = joined({"network": weights_of(self.network)})
         normalisation = {"mean": self.mean, "std": self.std}
         write_npz(directory / "features.npz", {"features": self.features, "logits": self.logits})
         write_npz(
@@ -117,8 +118,7 @@ def load_network(directory: Path) -> tuple[Network, np.ndarray, np.ndarray]:
     arrays = read_npz(directory / "teacher.npz")
     facts = _Facts.model_validate_json(str(arrays["facts"][()]))
     network = build(facts.network, image_shape=facts.image_shape, classes=facts.classes, seed=0)
-    weights = {k.removeprefix("network/"): torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
-    network.load_state_dict(weights)
+    load_weights(network, part_of(arrays, "network"))
     return network.eval(), arrays["mean"], arrays["std"]
 
 

@@ -16,12 +16,13 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.pytorch.augment import draw_each, light_affine, parse
 from condensation.pytorch.descent import Descent
 from condensation.pytorch.fused import fused
 from condensation.pytorch.loss import backward
-from condensation.pytorch.networks import Network
+from condensation.pytorch.networks import Network, load_weights, weights_of
 from condensation.pytorch.precision import Precision, in_precision
 
 CURVE_POINTS = 10
@@ -135,16 +136,14 @@ class Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the run depends on, as arrays."""
-        arrays = {f"network/{k}": v.numpy(force=True).copy() for k, v in self.network.state_dict().items()}
-        arrays |= {f"descent/{k}": v for k, v in self._descent.state().items()}
+        parts = joined({"network": weights_of(self.network), "descent": self._descent.state()})
         told = {"step": self.step, "curve": self.curve, "loss": self._loss_sum, "seconds": self.seconds}
-        return arrays | {"training": np.array(json.dumps(told))}
+        return parts | {"training": np.array(json.dumps(told))}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
-        weights = {k.removeprefix("network/"): torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
-        self.network.load_state_dict(weights)
-        self._descent.restore({k.removeprefix("descent/"): v for k, v in arrays.items() if k.startswith("descent/")})
+        load_weights(self.network, part_of(arrays, "network"))
+        self._descent.restore(part_of(arrays, "descent"))
         told = json.loads(str(arrays["training"][()]))
         self.step, self.curve = told["step"], told["curve"]
         self._loss_sum, self.seconds = told["loss"], told["seconds"]

@@ -20,6 +20,7 @@ from condensation.core.errors import InputError
 from condensation.core.files import file_digest, read_json, read_npz, write_json, write_npz
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.core.taught import FACTS, made_of
@@ -110,12 +111,12 @@ class Expert:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the way depends on."""
-        return {"way": np.stack(self.way)} | {f"training/{k}": v for k, v in self._training.state().items()}
+        return {"way": np.stack(self.way)} | joined({"training": self._training.state()})
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         self.way = list(arrays["way"])
-        self._training.restore(_under("training/", arrays))
+        self._training.restore(part_of(arrays, "training"))
 
 
 def _half(network: Network) -> np.ndarray:
@@ -132,7 +133,7 @@ def record(train: ImageSet, *, params: ExpertParams, seed: int, folder: Path, lo
         network = params.fresh(train, derive(seed, "expert network", number))
         training = Training(network, inputs, labels, recipe=recipe, seed=derive(seed, "expert training", number))
         expert = Expert(training, params.epoch_steps(train))
-        if state := _under(f"{number}/", kept):
+        if state := part_of(kept, number):
             expert.restore(state)
         return expert
 
@@ -153,11 +154,7 @@ def record(train: ImageSet, *, params: ExpertParams, seed: int, folder: Path, lo
 
 
 def _state(active: Mapping[int, Expert]) -> dict[str, np.ndarray]:
-    return {f"{number}/{k}": v for number, expert in active.items() for k, v in expert.state().items()}
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    return joined({number: expert.state() for number, expert in active.items()})
 
 
 def _file(folder: Path, number: int) -> Path:

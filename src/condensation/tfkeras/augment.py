@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 from pydantic import Field
 
-from condensation.core.params import Section
+from condensation.core.params import ByDataset, Section
 
 
 class AugmentParams(Section):
@@ -13,7 +13,7 @@ class AugmentParams(Section):
 
     rotation: float = Field(10.0, ge=0, le=180)  # degrees, either way
     shift: float = Field(0.1, ge=0, lt=1)  # of height and width, either way
-    flip: dict[str, bool]  # left to right, for half of the images, by data set; digits do not bear it
+    flip: ByDataset[bool]  # left to right, for half of the images; digits do not bear it
 
 
 def augment(images: tf.Tensor, params: AugmentParams, flip: bool, seed: tf.Tensor) -> tf.Tensor:

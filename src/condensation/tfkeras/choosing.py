@@ -6,17 +6,17 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from condensation.core.params import Section
+from condensation.core.params import ByDataset, Section, for_dataset
+from condensation.core.parts import joined, part_of
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.agent import Agent, Arrays
 from condensation.tfkeras.selection_environment import SelectionEnvironment
-from condensation.tfkeras.training import for_dataset, prefixed, under
 
 
 class ChoosingParams(Section):
     """How long the agent works."""
 
-    epochs: dict[str, int]  # limit of episodes by data set, with a default
+    epochs: ByDataset[int]  # episodes at most
     patience: int = Field(ge=1)  # episodes without gain before it stops
     min_gain: float = Field(ge=0)  # what counts as a gain of held-out accuracy less squared error
 
@@ -42,19 +42,18 @@ def choose(
     environment.ridge.fit(start)
     best, best_value = start.copy(), environment.ridge.value
     epoch, last_gain, reference = 0, 0, best_value
-    if state is not None:
+    if state:
         best, best_value, reference = state["best"], float(state["values"][0]), float(state["values"][1])
         epoch, last_gain = map(int, state["counters"])
-        agent.restore(under("agent", state) or {})
+        agent.restore(part_of(state, "agent"))
 
     def whole() -> Arrays:
         own = {
             "best": best,
             "values": np.array([best_value, reference]),
             "counters": np.array([epoch, last_gain]),
-            **prefixed("agent", agent.arrays()),
         }
-        return prefixed("choosing", own)
+        return joined({"choosing": own | joined({"agent": agent.arrays()})})
 
     while epoch < limit and epoch - last_gain < params.patience:
         rewards, replaced = [], 0

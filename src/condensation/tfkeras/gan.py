@@ -16,10 +16,11 @@ import tensorflow as tf
 from pydantic import Field
 
 from condensation.core.images import ImageSet
-from condensation.core.params import Section
+from condensation.core.params import ByDataset, Section, for_dataset
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
-from condensation.tfkeras.training import Arrays, batches_of, for_dataset, prefixed, under
+from condensation.tfkeras.training import Arrays, batches_of
 
 NOISE = 0.1  # deviation, on what the discriminator sees
 SMOOTH = 0.9  # what it is to answer for real images
@@ -29,7 +30,7 @@ BETA = 0.5  # Adam's first, as Radford et al. (2016) found it needed
 class GanParams(Section):
     """The numbers that have a default are the authors'."""
 
-    epochs: dict[str, int]  # by data set, with a default
+    epochs: ByDataset[int]
     epoch_images: int | None = Field(ge=1)  # random real images that an epoch sees; null: all of them
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)  # Adam, of both networks
@@ -124,18 +125,18 @@ def train_gan(
 
     score: from generated images float32 (n, h, w, c) and their labels (n,) to how good they are, higher is better.
     Metrics of each epoch and checkpoints (under ``gan/``) go to ``log``; ``state`` is what an interrupted training
-    saved there, or None. Returns the final state; given that, a second call ends at once.
+    saved there, or nothing. Returns the final state; given that, a second call ends at once.
     """
     params, limit = gan.params, for_dataset(gan.params.epochs, images.dataset)
     epoch, best_score, best = 0, -np.inf, gan.arrays()
-    if state is not None:
+    if state:
         epoch, best_score = int(state["epoch"]), float(state["best_score"])
-        best = under("best", state) or best
-        gan.restore(under("now", state) or {})
+        best = part_of(state, "best")
+        gan.restore(part_of(state, "now"))
 
     def whole() -> Arrays:
         counters = {"epoch": np.array(epoch), "best_score": np.array(best_score)}
-        return prefixed("gan", {**counters, **prefixed("best", best), **prefixed("now", gan.arrays())})
+        return counters | joined({"best": best, "now": gan.arrays()})
 
     pixels, labels = tf.constant(images.images), tf.constant(images.labels)
     asked = np.repeat(np.arange(images.classes), params.scored_per_class)
@@ -151,8 +152,8 @@ def train_gan(
             epoch, gan_generator_loss=float(losses[0]), gan_discriminator_loss=float(losses[1]), gan_score=value
         )
         log.progress(epoch, limit, f"GAN, score {value:.3f}")
-        log.checkpoint(whole, now=epoch == limit)
-    final = under("gan", whole()) or {}
+        log.checkpoint(lambda: joined({"gan": whole()}), now=epoch == limit)
+    final = whole()
     gan.restore(best)
     return final
 

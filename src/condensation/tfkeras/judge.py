@@ -22,7 +22,7 @@ from pydantic import Field
 
 from condensation.core.errors import InputError
 from condensation.core.images import ImageSet
-from condensation.core.params import Section
+from condensation.core.params import Section, for_dataset
 from condensation.core.pictures import pictures
 from condensation.core.randomness import derive, generator
 from condensation.core.results import Judgement
@@ -30,7 +30,7 @@ from condensation.core.runlog import RunLog
 from condensation.tfkeras.augment import AugmentParams, augment
 from condensation.tfkeras.exchange import targets
 from condensation.tfkeras.networks import evaluation_convnet
-from condensation.tfkeras.training import Arrays, deterministic, for_dataset, logits_of
+from condensation.tfkeras.training import Arrays, deterministic, logits_of
 
 CURVE_POINTS = 10
 TRAIN_ACCURACY_IMAGES = 10_000

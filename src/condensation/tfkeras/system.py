@@ -17,6 +17,7 @@ from pydantic import Field
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.agent import Agent, AgentParams, Arrays, Head
@@ -25,7 +26,7 @@ from condensation.tfkeras.networks import features_of, training_cnn
 from condensation.tfkeras.pool import Pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.selection_environment import STATE, EnvironmentParams, SelectionEnvironment
-from condensation.tfkeras.training import CnnParams, deterministic, logits_of, train_cnn, under
+from condensation.tfkeras.training import CnnParams, deterministic, logits_of, train_cnn
 from condensation.tfkeras.untrained import UntrainedParams, untrained_features
 
 PENALTY_SETS = 3
@@ -70,7 +71,7 @@ class Desk:
     params: RidgeParams
     seed: int
     log: RunLog
-    state: Arrays | None
+    state: Arrays
 
     def ridge(self, pool: Pool) -> RidgeScore:
         """The layer that scores sets of a pool's candidates on the hold-out."""
@@ -145,11 +146,12 @@ def _chosen(
     seed: int,
     log: RunLog,
 ) -> tuple[Pool, np.ndarray]:
-    state = log.resume()
+    state = log.resume() or {}
     model = training_cnn(rest.image_shape, rest.classes, derive(seed, "cnn"), width=params.cnn.width)
 
     def train_it() -> Arrays:
-        return train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=under("cnn", state))
+        begun = part_of(state, "cnn")
+        return train_cnn(model, rest, held, params.cnn, derive(seed, "training"), log=log, state=begun)
 
     of = [rest.sha256, held.sha256, params.cnn.model_dump(mode="json"), seed]
     trained = log.keep("cnn", train_it, of=of)
@@ -157,9 +159,9 @@ def _chosen(
     pool, ridge, start = candidates(Desk(rest, held, sizes, model, params.ridge, seed, log, state))
     environment = SelectionEnvironment(pool, ridge, params.environment, start, derive(seed, "environment"))
     agent = Agent(environment.slots, 1 + environment.candidates, STATE, params.q, params.head, derive(seed, "agent"))
-    state = under("choosing", state)
+    begun = part_of(state, "choosing")
     return pool, choose(
-        environment, agent, start, params.choosing, rest.dataset, acts=params.agent, log=log, state=state
+        environment, agent, start, params.choosing, rest.dataset, acts=params.agent, log=log, state=begun
     )
 
 

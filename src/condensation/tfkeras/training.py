@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 import keras
 import numpy as np
@@ -12,19 +11,19 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from condensation.core.images import ImageSet
-from condensation.core.params import Section
+from condensation.core.params import ByDataset, Section, for_dataset
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.augment import AugmentParams, augment
 
 Arrays = dict[str, np.ndarray]
-T = TypeVar("T")
 
 
 class CnnParams(Section):
     """How the CNN is trained on the real training images."""
 
-    epochs: dict[str, int]  # limit by data set, with a default
+    epochs: ByDataset[int]  # at most
     epoch_images: int | None = Field(ge=1)  # random images that an epoch sees; null: all of them
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(0.001, gt=0)  # Adam
@@ -32,22 +31,6 @@ class CnnParams(Section):
     min_gain: float = Field(ge=0)  # what counts as a gain in validation accuracy (0..1)
     width: int = Field(32, ge=1)  # of the first convolution
     augment: AugmentParams
-
-
-def for_dataset(values: Mapping[str, T], dataset: str) -> T:
-    """The value of a data set, or the default one."""
-    return values[dataset] if dataset in values else values["default"]
-
-
-def prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Arrays under ``prefix/`` in a checkpoint."""
-    return {f"{prefix}/{name}": value for name, value in arrays.items()}
-
-
-def under(prefix: str, state: Mapping[str, np.ndarray] | None) -> Arrays | None:
-    """The arrays that ``prefixed`` put under ``prefix/``; None when there are none."""
-    found = {k.removeprefix(f"{prefix}/"): v for k, v in (state or {}).items() if k.startswith(f"{prefix}/")}
-    return found or None
 
 
 @contextmanager
@@ -148,19 +131,19 @@ def train_cnn(
     """Train ``model`` until validation accuracy stops gaining; its best weights are restored in it.
 
     Metrics of each epoch and checkpoints (under ``cnn/``) go to ``log``; ``state`` is what an interrupted training
-    saved there, or None. Returns the final state; given that, a second call ends at once.
+    saved there, or nothing. Returns the final state; given that, a second call ends at once.
     """
     trainer, limit = Trainer(model, params, train.dataset), for_dataset(params.epochs, train.dataset)
     epoch, best_epoch, best_accuracy, best = 0, 0, -1.0, _weights(model)
-    if state is not None:
+    if state:
         epoch, best_epoch, best_accuracy = int(state["epoch"]), int(state["best_epoch"]), float(state["best_accuracy"])
-        best = under("best", state) or best
-        trainer.restore(under("now", state) or {})
+        best = part_of(state, "best")
+        trainer.restore(part_of(state, "now"))
 
     def whole() -> Arrays:
         counters = {"epoch": epoch, "best_epoch": best_epoch, "best_accuracy": best_accuracy}
         arrays = {name: np.array(value) for name, value in counters.items()}
-        return {**arrays, **prefixed("best", best), **prefixed("now", trainer.arrays())}
+        return arrays | joined({"best": best, "now": trainer.arrays()})
 
     images, labels = tf.constant(train.images), tf.constant(train.labels)
     while epoch < limit and epoch - best_epoch < params.patience:
@@ -180,7 +163,7 @@ def train_cnn(
         )
         log.progress(epoch, limit, f"CNN, held-out {100 * held.accuracy:.1f} %")
         last = epoch == limit or epoch - best_epoch == params.patience
-        log.checkpoint(lambda: prefixed("cnn", whole()), now=last)
+        log.checkpoint(lambda: joined({"cnn": whole()}), now=last)
     for i, variable in enumerate(model.variables):
         variable.assign(best[f"{i:03d}"])
     return whole()

@@ -7,12 +7,10 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from condensation.core.errors import InputError
-from condensation.core.params import Section, at
+from condensation.core.params import DEFAULT, Section, at, for_dataset
 
 Values = dict[str, Any]
 """Values by the names of axes."""
-
-DEFAULT = "default"
 
 
 class Axis(Section):
@@ -73,7 +71,7 @@ def key_of(section: Mapping[str, Any], name: str, dataset: str) -> str:
 def value_of(section: Mapping[str, Any], name: str, dataset: str) -> Any:
     """What a parameter is for a data set."""
     value = _walk(section, name)
-    return value.get(dataset, value[DEFAULT]) if isinstance(value, Mapping) and DEFAULT in value else value
+    return for_dataset(value, dataset) if isinstance(value, Mapping) and DEFAULT in value else value
 
 
 def own_values(section: Mapping[str, Any], axes: Axes, dataset: str) -> Values | None:

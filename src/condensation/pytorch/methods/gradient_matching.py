@@ -22,6 +22,7 @@ from torch import Tensor
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Augmentation, Each, draw, draw_each
@@ -36,7 +37,7 @@ from condensation.pytorch.matching import (
     matchable,
     real_target,
 )
-from condensation.pytorch.networks import Network, NetworkSpec, build
+from condensation.pytorch.networks import Network, NetworkSpec, build, load_weights, weights_of
 from condensation.pytorch.pool import Member, PoolParams, Targets, make_pool
 from condensation.pytorch.precision import Precision
 from condensation.pytorch.synthetic import (
@@ -166,10 +167,10 @@ class State:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds."""
-        weights = self.network.state_dict() if self.network else {}
+        weights = weights_of(self.network) if self.network else {}
         place = np.array([self.iteration, self.outer, self.distance], np.float64)
         arrays = {"images": self.images.numpy(), "velocity": self.velocity.numpy(), "place": place}
-        return arrays | {f"network/{name}": value.numpy() for name, value in weights.items()}
+        return arrays | joined({"network": weights})
 
     @staticmethod
     def of(arrays: dict[str, np.ndarray], fresh: Callable[[int], Network] | None) -> "State":
@@ -179,8 +180,7 @@ class State:
         state = State(images, velocity, None, iteration, outer, float(arrays["place"][2]))
         if fresh is not None:
             state.network = fresh(iteration)
-            weights = {k: torch.tensor(v) for k, v in arrays.items() if k.startswith("network/")}
-            state.network.load_state_dict({k.removeprefix("network/"): v for k, v in weights.items()})
+            load_weights(state.network, part_of(arrays, "network"))
         return state
 
 

@@ -25,6 +25,7 @@ from torch.nn import functional
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import light_affine
@@ -32,7 +33,7 @@ from condensation.pytorch.descent import Descent
 from condensation.pytorch.feature_regression import real_features
 from condensation.pytorch.fused import fused_features
 from condensation.pytorch.kernels import Ridge, fully_connected, linear, ridge
-from condensation.pytorch.living_pool import MOMENTUM, LivingPool, under
+from condensation.pytorch.living_pool import MOMENTUM, LivingPool
 from condensation.pytorch.matching import freeze_statistics, matchable
 from condensation.pytorch.networks import NetworkSpec, build
 from condensation.pytorch.precision import Precision
@@ -170,17 +171,16 @@ class Learning:
         parts = {"image_descent": self._image_descent.state(), "label_descent": self._label_descent.state()}
         if self.pool:
             parts["pool"] = self.pool.state()
-        arrays |= {f"{part}/{k}": v for part, inner in parts.items() for k, v in inner.items()}
-        return arrays | {"done": np.array(self.done)}
+        return arrays | joined(parts) | {"done": np.array(self.done)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from what ``state`` gave."""
         self.images.copy_(torch.from_numpy(arrays["images"]))
         self.logits.copy_(torch.from_numpy(arrays["logits"]))
-        self._image_descent.restore(under("image_descent/", arrays))
-        self._label_descent.restore(under("label_descent/", arrays))
+        self._image_descent.restore(part_of(arrays, "image_descent"))
+        self._label_descent.restore(part_of(arrays, "label_descent"))
         if self.pool:
-            self.pool.restore(under("pool/", arrays))
+            self.pool.restore(part_of(arrays, "pool"))
         self.done = int(arrays["done"])
 
 

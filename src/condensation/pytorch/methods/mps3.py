@@ -30,14 +30,14 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.information import Information
-from condensation.core.params import Section
+from condensation.core.params import ByDataset, Section, for_dataset
 from condensation.core.pictures import Tiling
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
@@ -94,21 +94,14 @@ class ComposeParams(Section):
 class RefineParams(RegressionParams):
     """How pixels are moved.
 
-    steps: how often, by data set, with a default. firsts: that many first images of each class are moved by themselves,
+    steps: how often. firsts: that many first images of each class are moved by themselves,
     and stay while more are; ``first_steps`` times where more are. most_pictures: more of a class are not moved.
     """
 
-    steps: dict[str, Annotated[int, Field(ge=1)]]
+    steps: ByDataset[Annotated[int, Field(ge=1)]]
     firsts: list[Annotated[int, Field(ge=1)]]
     first_steps: int = Field(ge=1)
     most_pictures: int = Field(ge=1)
-
-    @field_validator("steps")
-    @classmethod
-    def _whole(cls, steps: dict[str, int]) -> dict[str, int]:
-        if "default" not in steps:
-            raise ValueError("steps by data set need a default")
-        return steps
 
 
 class Params(Section):
@@ -369,11 +362,10 @@ def refined(desk: Desk, images: Tensor, plan: Plan, log: RunLog, state: Arrays) 
     if not sizes:
         return images
     by_class, accuracies = images.unflatten(0, (-1, most)).clone(), list[np.ndarray]()
-    all_steps = params.steps.get(desk.train.dataset, params.steps["default"])
+    all_steps, storage = for_dataset(params.steps, desk.train.dataset), desk.storage(plan.pictures)
     for turn, (fixed, size) in enumerate(pairwise([0, *sizes])):
         first, seed = by_class[:, :size].flatten(0, 1), derive(desk.seed, "refine", size)
         steps, begin = all_steps if size == sizes[-1] else params.first_steps, turn * params.first_steps
-        storage = desk.storage(plan.pictures)
         moving = Regression(desk.open, first, storage, params, seed, steps=steps, fixed=fixed, begin=begin)
         if len(state.get("images", ())) == len(first):
             moving.restore(state)

@@ -22,6 +22,7 @@ from torch import Tensor
 from condensation.core.condensed import CondensedDataset, check_request
 from condensation.core.images import ImageSet
 from condensation.core.params import Section
+from condensation.core.parts import joined, part_of
 from condensation.core.randomness import derive, generator
 from condensation.core.runlog import RunLog
 from condensation.pytorch.augment import Strategy, draw_each
@@ -128,8 +129,7 @@ class Matching:
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint holds between two iterations: whole."""
         parts = {"image_descent": self._image_descent.state(), "size_descent": self._size_descent.state()}
-        arrays = {f"{part}/{k}": v for part, inner in parts.items() for k, v in inner.items()}
-        return arrays | {
+        return joined(parts) | {
             "images": self.images.numpy(),
             "step_size": self.step_size.numpy(),
             "done": np.array(self.done),
@@ -139,8 +139,8 @@ class Matching:
         """Go on from what ``state`` gave."""
         self.images.copy_(torch.from_numpy(arrays["images"]))
         self.step_size.copy_(torch.from_numpy(arrays["step_size"]))
-        for name, descent in (("image_descent/", self._image_descent), ("size_descent/", self._size_descent)):
-            descent.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
+        self._image_descent.restore(part_of(arrays, "image_descent"))
+        self._size_descent.restore(part_of(arrays, "size_descent"))
         self.done = int(arrays["done"])
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from condensation.core.condensed import CondensedDataset
 from condensation.core.images import ImageSet
+from condensation.core.parts import part_of
 from condensation.core.randomness import derive
 from condensation.core.runlog import RunLog
 from condensation.tfkeras.gan import Gan, GanParams, picture, train_gan
@@ -18,7 +19,7 @@ from condensation.tfkeras.networks import features_of
 from condensation.tfkeras.pool import Pool, confident, random_pool
 from condensation.tfkeras.ridge import RidgeScore
 from condensation.tfkeras.system import Desk, condense_by, random_start
-from condensation.tfkeras.training import logits_of, under
+from condensation.tfkeras.training import logits_of
 
 SHOWN = 12
 DRAWN = 2  # images made for each one that is kept
@@ -80,8 +81,8 @@ def trained(desk: Desk, params: GanParams) -> Gan:
         layer.fit(np.arange(len(labels)))
         return layer.value
 
-    def make(state: dict[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    def make(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return train_gan(gan, desk.train, score, derive(desk.seed, "gan training"), log=desk.log, state=state)
 
-    make(desk.log.keep("gan", lambda: make(under("gan", desk.state))))
+    make(desk.log.keep("gan", lambda: make(part_of(desk.state, "gan"))))
     return gan
