@@ -101,6 +101,22 @@ def test_a_faulty_search_is_refused_before_any_work(project: Layout, changes: di
     assert not project.journal.exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods.distribution_matching.network": "{name: convnte}"}, "convnte"),
+        ({"tuning.axes.distribution_matching": "{image_learning_rate: {low: 0.0, high: 1.0}}"}, "greater than 0"),
+        ({"tuning.judge": "{epochs: 0}"}, "judge.epochs is 0"),
+    ],
+)
+def test_what_no_trial_could_use_is_refused_before_data_are_fetched(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        searched(Layout(tmp_path), tree(**changes))
+    assert not (tmp_path / "data").exists()
+
+
 def test_more_is_refused(project: Layout) -> None:
     with pytest.raises(InputError, match="unknown method with axes 'random'; allowed: distribution_matching, dsa"):
         tune(project, tree(), Cell("toy", "random", 1), Order(), source="toy", tracker=NullTracker())

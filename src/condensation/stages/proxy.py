@@ -55,11 +55,11 @@ def tune_proxy(
     with Workers(layout.work("tune")) as workers:
         killed = Killed(tracker)
         storage = open_storage(order.storage, layout.journal, killed.by_silence)
+        task = _Task(layout, tree, file, cell.dataset, plan, workers, tracker)
+        task.check()
         with storage.turn():
             prepare(layout, tree, Cell(cell.dataset, "random", cell.images_per_class), cell.dataset)
         read_set(layout, cell.dataset, file)
-        task = _Task(layout, tree, file, cell.dataset, plan, workers, tracker)
-        task.check()
         study = open_study(
             name,
             storage,

@@ -45,11 +45,15 @@ class Examination:
     seed: int
 
 
-def check_method(layout: Layout, tree: Plain, cell: Cell, sections: Sequence[Plain]) -> None:
-    """InputError unless the cell is possible and each of ``sections`` is one that its method takes."""
-    order(layout, tree, cell)
+def check_sections(method: str, sections: Sequence[Plain]) -> None:
+    """InputError unless the method takes each of ``sections``."""
     for values in sections:
-        check(values, registry.method_module(cell.method).Params, f"methods.{cell.method}")
+        check(values, registry.method_module(method).Params, f"methods.{method}")
+
+
+def check_cell(layout: Layout, tree: Plain, cell: Cell) -> None:
+    """InputError unless sets of the cell are possible, of the data that were prepared."""
+    order(layout, tree, cell)
 
 
 def make(layout: Layout, tree: Plain, cell: Cell, seed: int) -> Made:

@@ -19,7 +19,16 @@ from condensation.reporting.tuning import drawings
 from condensation.stages.layout import Cell, Layout
 from condensation.stages.process import hardware
 from condensation.stages.run import as_yaml, data_steps, step
-from condensation.stages.trial import Examination, Made, check_method, check_protocols, make, protocol_of, score_set
+from condensation.stages.trial import (
+    Examination,
+    Made,
+    check_cell,
+    check_protocols,
+    check_sections,
+    make,
+    protocol_of,
+    score_set,
+)
 from condensation.stages.workers import Workers
 from condensation.tracking import PARENT, Run, Tracker, commit
 from condensation.tuning.axes import Axes, Values, check_axes, extremes, own_values, with_values, without
@@ -54,10 +63,11 @@ def tune(layout: Layout, tree: Mapping[str, Any], cell: Cell, order: Order, *, s
     with Workers(layout.work("tune")) as workers:
         killed = Killed(tracker)
         storage = open_storage(order.storage, layout.journal, killed.by_silence)
-        with storage.turn():
-            prepare(layout, tree, cell, source)
         task = _Task(layout, tree, cell, plan, axes, workers, tracker)
         task.check()
+        with storage.turn():
+            prepare(layout, tree, cell, source)
+        task.check_cell()
         study = open_study(
             str(cell),
             storage,
@@ -176,11 +186,14 @@ class _Task:
         return own_values(self._own, self.axes, self.cell.dataset)
 
     def check(self) -> None:
-        """InputError unless every end of every axis is possible, and the judge."""
+        """InputError unless every end of every axis is possible, and the judge; nothing is fetched for it."""
         sections = [self._own, *extremes(self._own, self.axes, self.cell.dataset)]
-        maker = self.workers.of(self._room)
-        maker.call(check_method, self.layout, dict(self.tree), self.cell, sections)
+        self.workers.of(self._room).call(check_sections, self.cell.method, sections)
         self.workers.of("pytorch").call(check_protocols, [self._examination().protocol])
+
+    def check_cell(self) -> None:
+        """InputError unless the data, prepared, allow such sets."""
+        self.workers.of(self._room).call(check_cell, self.layout, dict(self.tree), self.cell)
 
     def settings(self) -> dict[str, Any]:
         """What makes the scores of two processes comparable."""
