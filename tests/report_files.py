@@ -68,16 +68,19 @@ def save(root: Path, cell: JudgedCell, name: str | None = None) -> Path:
     return path
 
 
+def condensed_set(method: str) -> CondensedDataset:
+    """Ten images of each of three classes of digits."""
+    rng = np.random.default_rng(len(method))
+    about = {"method": method, "dataset": "digits", "images_per_class": 10, "seed": 0, "params": {}}
+    provenance = Provenance.model_validate({**about, "class_names": CLASSES, "train_sha256": "0" * 64})
+    return CondensedDataset(rng.random((30, 8, 8, 1), np.float32), np.repeat(np.arange(3), 10), provenance)
+
+
 def save_condensed(root: Path, method: str) -> None:
     place = f"digits/{method}/ipc-10"
     write_json(root / f"reports/metrics/condense/{place}.json", made(method).model_dump(mode="json"))
     write_text(root / f"reports/curves/{place}.csv", "seed,step,loss\n0,0,2\n0,1,1.5\n1,0,2.2\n1,1,1\n2,0,2\n2,1,\n")
-    rng = np.random.default_rng(len(method))
-    about = {"method": method, "dataset": "digits", "images_per_class": 10, "seed": 0, "params": {}}
-    provenance = Provenance.model_validate({**about, "class_names": CLASSES, "train_sha256": "0" * 64})
-    images = rng.random((30, 8, 8, 1), np.float32)
-    condensed = CondensedDataset(images, np.repeat(np.arange(3), 10), provenance)
-    write_grid(condensed, root / f"data/condensed/{place}/seed-0.png")
+    write_grid(condensed_set(method), root / f"data/condensed/{place}/seed-0.png")
 
 
 ASKED = [("digits", method, 10) for method in ("random", "herding", "mps2u")]

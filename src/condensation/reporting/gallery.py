@@ -1,6 +1,7 @@
 """The condensed images on the page: the same number of columns, classes and the same scale for every method."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,13 @@ def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Pic
         seed = int(path.stem.removeprefix("seed-"))
         if key[0] in classes and (key not in found or seed < found[key][0]):
             found[key] = seed, path
-    keys = sorted(found, key=lambda key: (dataset_order(key[0]), key[2], method_order(key[1])))
-    made = [_picture(key, *found[key], frame, classes[key[0]]) for key in keys]
-    return [picture for picture in made if picture is not None]
+    made = [_picture(key, *one, frame, classes[key[0]]) for key, one in found.items()]
+    return in_order(picture for picture in made if picture is not None)
+
+
+def in_order(pictures: Iterable[Picture]) -> list[Picture]:
+    """By data set, size and method, as on the page."""
+    return sorted(pictures, key=lambda one: (dataset_order(one.key[0]), one.key[2], method_order(one.key[1])))
 
 
 def _picture(key: Key, seed: int, path: Path, frame: Frame, classes: int) -> Picture | None:

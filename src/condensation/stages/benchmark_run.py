@@ -115,7 +115,8 @@ def report_benchmark(
         ("Preset", f"{params.preset}, of {preset}"),
         ("Budget", f"{duration(params.budget_seconds)} for the sets of a cell, in one run"),
     ]
-    return compare(layout.reports, layout.root / "data" / "benchmark" / "condensed", params.expected(), tracker, told)
+    condensed = layout.root / "data" / "benchmark" / "condensed"
+    return compare(layout.reports, condensed, params.expected(), tracker, told, layout.reports / "sets")
 
 
 def _told(records: Records, cells: Sequence[Square]) -> int:

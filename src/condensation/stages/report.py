@@ -31,6 +31,7 @@ from condensation.reporting.display import (
 from condensation.reporting.figures import drawings
 from condensation.reporting.gallery import Frame, pictures
 from condensation.reporting.headline import Results
+from condensation.reporting.kept import keep
 from condensation.reporting.markdown import STUDIES, markdown
 from condensation.reporting.page import html
 from condensation.reporting.records import Key, Records, read_records
@@ -49,24 +50,32 @@ def report(root: Path, expected: Sequence[Key], tracker: Tracker) -> Path:
 
 
 def compare(
-    reports: Path, condensed: Path, expected: Sequence[Key], tracker: Tracker, told: Sequence[tuple[str, str]] = ()
+    reports: Path,
+    condensed: Path,
+    expected: Sequence[Key],
+    tracker: Tracker,
+    told: Sequence[tuple[str, str]] = (),
+    kept: Path | None = None,
 ) -> Path:
     """Write ``comparison.{csv,md,html}`` and the figures, and no others, into the folder ``reports``; returns the page.
 
     expected: the (data set, method, images per class) that were asked for; what is not there is said loudly.
-    told: conditions that no record holds. Reads only ``metrics``, ``curves`` and ``tuning`` in ``reports`` and the
-    sets and grids under ``condensed``. Equal input gives equal bytes: there is no clock in it. ``tracker`` is told the
-    accuracies, for the runs that made the sets. Raises InputError naming the file that cannot be used.
+    told: conditions that no record holds. kept: a folder that keeps what is shown of the sets, and gives it where they
+    are not. Reads only that, ``metrics``, ``curves`` and ``tuning`` in ``reports`` and the sets and grids under
+    ``condensed``. Equal input gives equal bytes: there is no clock in it. ``tracker`` is told the accuracies, for the
+    runs that made the sets. Raises InputError naming the file that cannot be used.
     """
     everything = read_records(reports / "metrics")
     records = everything.compared(expected)
-    table = comparison(records, stored(condensed))
+    frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
+    shown, sizes = pictures(condensed, frame, _classes(records)), stored(condensed)
+    if kept is not None:
+        shown, sizes = keep(kept, condensed, shown, sizes, records.condensed)
+    table = comparison(records, sizes)
     results = Results(table, headline_judge(table), records.unfinished, expected)
     searches = tuning.read_tuned(reports / "tuning")
     drawn = drawings(records, results, read_curves(reports / "curves"))
     drawn += [drawing for search in searches for drawing in tuning.drawings(search)]
-    frame = Frame(grid.NAMES, grid.GAP, grid.COLUMNS)
-    shown = pictures(condensed, frame, _classes(records))
     beside = (studies(everything), tuning.tables(searches))
     content = gather(
         _title(everything, searches, expected), records, table, results, expected, drawn, shown, *beside, told
