@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +55,18 @@ def overrides(arguments: list[str]) -> Iterator[tuple[str, str]]:
         value = text if equals else next(rest, None)
         if value is None:
             raise InputError(f"--{name} needs a value")
-        yield name.replace("-", "_"), value
+        yield name, value
+
+
+def spelled(tree: Mapping[str, Any], dotted: str) -> str:
+    """A dotted name with each key as the tree spells it: as it is given, or with underscores for dashes."""
+    keys, place = list[str](), tree
+    for given in dotted.split("."):
+        key = given if given in place else given.replace("-", "_")
+        keys.append(key)
+        below = place.get(key)
+        place = below if isinstance(below, Mapping) else {}
+    return ".".join(keys)
 
 
 def parameters(
@@ -70,10 +81,13 @@ def parameters(
         tree = with_preset(tree, preset, method, dataset)
     for name, value in overrides(ctx.args):
         own = tree.get("methods", {}).get(method) or {}
-        head = name.split(".")[0]
-        if head not in own and head not in tree:
+        in_own, in_tree = spelled(own, name), spelled(tree, name)
+        if in_own.split(".")[0] in own:
+            tree = override(tree, f"methods.{method}.{in_own}", value)
+        elif in_tree.split(".")[0] in tree:
+            tree = override(tree, in_tree, value)
+        else:
             raise one_of("parameter", name, {*own, *tree})
-        tree = override(tree, f"methods.{method}.{name}" if head in own else name, value)
     return tree
 
 

@@ -82,6 +82,8 @@ def changed(words: tuple[str, ...], **options: str) -> tuple[str, ...]:
         (("run", *CELL[1:], "--seeds", "[a]"), "seeds.0 is 'a'"),
         (("run", *changed(CELL, method="dsa")[1:], "--iterations", "-1"), "methods.dsa.iterations is -1"),
         (("study", "reward", "--judge.standard.epochs", "many"), "judge.standard.epochs is 'many'"),
+        (("study", "minutes-dsa", "--studies.minutes-dsa.own", "3"), "studies.minutes-dsa.own is 3"),
+        (("study", "reward", "--judge.standard.min-steps", "many"), "judge.standard.min_steps is 'many'"),
         (("show", "params.yaml"), "params.yaml is not"),
         (("export", "nothing.npz"), "nothing.npz does not exist"),
         (("evaluate", "--dataset", "digits", "--method", "random"), "--images-per-class is missing"),
