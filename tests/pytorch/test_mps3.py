@@ -312,6 +312,12 @@ def test_a_class_with_too_few_images_or_pictures_that_do_not_fit_are_refused(tea
         Desk(other, 1, contract.params_of("mps3"), 0, teacher)
 
 
+def test_steps_by_data_set_without_a_default_are_refused() -> None:
+    refine = {**contract.QUICK["mps3"]["refine"], "steps": {"toy": 2}}
+    with pytest.raises(InputError, match=r"refine\.steps.*values by data set need one under 'default'"):
+        contract.params_of("mps3", refine=refine)
+
+
 def test_the_first_images_of_each_class_are_a_set_of_their_own(teacher: Path) -> None:
     found = made(teacher, **PLAIN, labels="soft", pictures=[4], sure=[1.0])
     first = found.first(1)
