@@ -14,7 +14,7 @@ from condensation.core.errors import InputError
 from condensation.core.results import JudgedCell
 from condensation.reporting.charts import Chart
 from condensation.reporting.display import method_name
-from condensation.reporting.records import Key
+from condensation.reporting.records import Key, cell_of
 from condensation.reporting.style import COLOURS, FAINT, INK, colour, legend, legend_height, marker
 
 PANELS = 8
@@ -64,8 +64,7 @@ def read_curves(folder: Path) -> dict[Key, pd.DataFrame]:
             raise InputError(f"{path} has columns {', '.join(curve.columns)}; needed: seed, step and metrics")
         metrics = [name for name in curve.columns if name not in ("seed", "step") and curve[name].notna().any()]
         if len(curve) and metrics:
-            size = int(path.stem.removeprefix("ipc-"))
-            found[path.parts[-3], path.parts[-2], size] = curve[["seed", "step", *metrics]]
+            found[cell_of(path.with_suffix(""))] = curve[["seed", "step", *metrics]]
     return found
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from condensation.core.errors import InputError
-from condensation.core.results import holds_variant
 from condensation.reporting.display import dataset_order, method_order
-from condensation.reporting.records import Key
+from condensation.reporting.records import Key, first_seeds
 
 COLUMNS, CLASSES = 5, 10
 """At most so many images of a class and so many classes are shown of one set."""
@@ -44,15 +43,8 @@ def pictures(condensed: Path, frame: Frame, classes: dict[str, int]) -> list[Pic
     classes: number of classes of each data set. Sets of other data sets, and pictures that are not such a grid, are
     left out. Raises InputError when a file is not a PNG.
     """
-    found: dict[Key, tuple[int, Path]] = {}
-    for path in condensed.glob("*/*/ipc-*/seed-*.png"):
-        if holds_variant(path.parts[-3]):
-            continue
-        key = path.parts[-4], path.parts[-3], int(path.parts[-2].removeprefix("ipc-"))
-        seed = int(path.stem.removeprefix("seed-"))
-        if key[0] in classes and (key not in found or seed < found[key][0]):
-            found[key] = seed, path
-    made = [_picture(key, *one, frame, classes[key[0]]) for key, one in found.items()]
+    found = first_seeds(condensed, "png")
+    made = [_picture(key, *one, frame, classes[key[0]]) for key, one in found.items() if key[0] in classes]
     return in_order(picture for picture in made if picture is not None)
 
 

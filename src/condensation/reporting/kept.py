@@ -11,7 +11,7 @@ from condensation.core.errors import InputError
 from condensation.core.files import file_digest, write_bytes, write_json
 from condensation.core.results import CondensedCell, Record
 from condensation.reporting.gallery import Picture, in_order
-from condensation.reporting.records import Key, read_record
+from condensation.reporting.records import Key, cell_of, read_record
 from condensation.reporting.storage import Sizes
 
 
@@ -45,7 +45,7 @@ def keep(
             _write(folder / _cell(picture.key), picture, digest, sizes[picture.key])
     shown, stored = {picture.key: picture for picture in pictures}, dict(sizes)
     for path in sorted(folder.glob("*/*/ipc-*.json")):
-        told, key = read_record(path, KeptSet), (path.parts[-3], path.parts[-2], int(path.stem.removeprefix("ipc-")))
+        told, key = read_record(path, KeptSet), cell_of(path.with_suffix(""))
         image = path.with_suffix(".png")
         if told.sha256 != _digest(made, key, told.seed):
             path.unlink()

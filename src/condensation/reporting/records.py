@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from condensation.core.errors import InputError
-from condensation.core.results import CondensedCell, JudgedCell, Record, folder_name
+from condensation.core.results import CondensedCell, JudgedCell, Record, folder_name, holds_variant
 from condensation.reporting.display import RANDOMS, WHOLE, dataset_order, method_order
 from condensation.reporting.unfinished import UnfinishedCell, read_absent_data, read_unfinished
 
@@ -81,6 +81,24 @@ def read_records(metrics: Path) -> Records:
     costs = {key: cell for key, cell in condensed.items() if key not in begun}
     absent = read_absent_data(metrics, read_record)
     return Records(tuple(own), costs, tuple(variants), condensed_variants, begun, absent)
+
+
+def cell_of(folder: Path) -> Key:
+    """The cell of ``<dataset>/<method>/ipc-<k>``."""
+    return folder.parts[-3], folder.parts[-2], int(folder.name.removeprefix("ipc-"))
+
+
+def first_seeds(condensed: Path, ending: str) -> dict[Key, tuple[int, Path]]:
+    """The first seed and its file ``<condensed>/<dataset>/<method>/ipc-<k>/seed-<s>.<ending>``, of every cell.
+
+    Variants are left out.
+    """
+    found: dict[Key, tuple[int, Path]] = {}
+    for path in condensed.glob(f"*/*/ipc-*/seed-*.{ending}"):
+        key, seed = cell_of(path.parent), int(path.stem.removeprefix("seed-"))
+        if not holds_variant(key[1]) and (key not in found or seed < found[key][0]):
+            found[key] = seed, path
+    return found
 
 
 def _order(cell: JudgedCell) -> tuple[object, ...]:

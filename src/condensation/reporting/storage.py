@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from condensation.core.errors import InputError
-from condensation.core.results import holds_variant
-from condensation.reporting.records import Key
+from condensation.reporting.records import Key, first_seeds
 
 LABELS = {"hard": "labels", "soft": "soft_labels"}
 """The array that a network is told by, of each kind of labels."""
@@ -21,15 +20,7 @@ def stored(condensed: Path) -> dict[Key, Sizes]:
 
     Raises InputError naming a file that is not a set.
     """
-    found: dict[Key, tuple[int, Path]] = {}
-    for path in condensed.glob("*/*/ipc-*/seed-*.npz"):
-        if holds_variant(path.parts[-3]):
-            continue
-        key = path.parts[-4], path.parts[-3], int(path.parts[-2].removeprefix("ipc-"))
-        seed = int(path.stem.removeprefix("seed-"))
-        if key not in found or seed < found[key][0]:
-            found[key] = seed, path
-    return {key: sizes(path) for key, (_, path) in found.items()}
+    return {key: sizes(path) for key, (_, path) in first_seeds(condensed, "npz").items()}
 
 
 def sizes(path: Path) -> Sizes:
